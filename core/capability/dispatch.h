@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Dispatch: running hooks for one operation on one VM.
+ *
+ * 1. All hooks of one dispatch run in order on a helper thread, while the operation's thread waits
+ *    with the running capability's deadline. One handover a dispatch, not one a hook: that is what
+ *    keeps a hook at a microsecond.
+ * 2. When a deadline passes, the helper thread is abandoned: its call is marked over (every host
+ *    function then fails), the capability is marked stuck (nothing is dispatched to it until it
+ *    returns), and the operation goes on with the failure. A plugin in our process cannot be
+ * stopped; it can be left behind.
+ * 3. What hooks see and change (the scope) is reference-counted and locked for that reason.
+ */
+#ifndef CAPABILITY_DISPATCH_H
+#define CAPABILITY_DISPATCH_H
+
+#include "capability/machine.h"
+#include "capability/registry.h"
+#include "store/store.h"
+
+/* What the lifecycle does for a hook. Every function may be called from the helper thread; none is
+ * called after dispatch_* has returned. NULL: not offered in this scope (the host function fails).
+ */
+struct scope_services {
+    void (*progress)(void *context, const char *capability, const char *text);
+    void (*warn)(void *context, const char *text); /* a failure that on_error = "warn" let pass */
+    bool (*cancelled)(void *context);
+    int (*spawn)(void *context, const char *capability, const json_t *argv, const json_t *options,
+                 banger_error *err);
+    int (*guest_exec)(void *context, const json_t *request, int64_t timeout_ms, json_t **result,
+                      banger_error *err);
+    void (*emit)(void *context, const char *type, const json_t *data);
+};
+
+struct scope;
+
+struct scope_init {
+    struct registry *registry;
+    struct store *store; /* for the journal; NULL: no journal in this scope */
+    const char *vm_id;   /* NULL: about the host (doctor) */
+    json_t *input;   /* borrowed: {"vm":{},"image":{},"kernel":{},"change":{}}: what getters see */
+    json_t *runtime; /* borrowed, copied in: {"NAME":{}} */
+    const struct scope_services *services;
+    void *context;
+};
+
+struct scope *scope_new(const struct scope_init *init);
+void scope_unref(struct scope *scope); /* the helper thread may still hold it */
+
+void scope_set_input(struct scope *scope, const char *dotted, json_t *value); /* steals value */
+/* A machine for contributions; from then on getters see machine.*. Owned by the scope. */
+struct machine *scope_compose(struct scope *scope);
+json_t *scope_runtime(struct scope *scope); /* a copy of what set_json stored; new reference */
+void scope_clear_runtime(struct scope *scope);
+
+/* Runs one hook of every capability that has it: in order, cleanup and deleted in reverse.
+ * The first failure of an `abort` capability ends it, except that cleanup and deleted always run
+ * all and join their errors. */
+int dispatch_hook(struct scope *scope, enum hook hook, banger_error *err);
+/* The same of one capability (doctor asks each). */
+int dispatch_hook_of(struct scope *scope, struct capability *capability, enum hook hook,
+                     banger_error *err);
+/* Runs a provider's function, with `name` for logs and errors ("launch"). NULL function: success.
+ * `timeout_ms` 0: the capability's own. Policy is always abort. */
+int dispatch_provider(struct scope *scope, struct capability *capability, const char *name,
+                      banger_hook function, int64_t timeout_ms, banger_error *err);
+
+#endif

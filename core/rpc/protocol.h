@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * JSON-RPC 2.0 over the control socket, one message a line (no newline inside), at most
+ * RPC_MESSAGE_MAX bytes. Requests of one connection run at the same time; responses come in any
+ * order.
+ *
+ * Errors: {"code": -32000 - CODE, "message", "data": {"code": CODE, "name": "not-found", "hint"}}
+ * with enum banger_code; -32700, -32600, -32601, -32602 as JSON-RPC 2.0 section 5.1 has them.
+ *
+ * Notifications to the client while its request runs ("id" is the request's):
+ *   progress {"id","stage","state":"start|done|failed|info","text","elapsed_ms"}
+ *   warning  {"id","text"}
+ *   event    {"id","event":{...}}            after events.subscribe
+ * Notifications from the client:
+ *   cancel   {"id"}                          ask a running request to end; its response still comes
+ *
+ * A closed connection cancels its running requests and ends its leases (vm.run with rm).
+ * A response that passes a descriptor carries it (SCM_RIGHTS) with the response's first byte, and
+ * says "fd": true in its result.
+ *
+ * Methods, parameters, results ("vm" is a name, id or id prefix; VM, IMAGE, KERNEL are the objects
+ * below; ? optional):
+ *   daemon.status                          {version,pid,uptime_ms,home,socket,vms:{total,running}}
+ *   daemon.stop                            {}        running VMs go on
+ *   vm.create  SPEC                        VM        makes the record only
+ *   vm.run     SPEC + {rm?}                VM        create and start; with rm, deleted when this
+ *                                                    connection closes; a failed or cancelled start
+ *                                                    deletes it again when rm is set
+ *   vm.start   {vm}                        VM        on a running VM: success, nothing changes
+ *   vm.stop    {vm,timeout_ms?}            VM
+ *   vm.kill    {vm,signal?}                VM        "TERM", "SIGKILL", "9"; default TERM
+ *   vm.restart {vm,timeout_ms?}            VM
+ *   vm.delete  {vm}                        VM
+ *   vm.set     {vm, CHANGES of SPEC}       VM
+ *   vm.list    {all?}                      [VM]      all: not only running ones
+ *   vm.show    {vm}                        VM
+ *   vm.plan    {vm}                        {machine,contributions,providers}
+ *   vm.exec    {vm,argv,env?,user?,cwd?,tty?,stdin?,rows?,columns?}   {fd}   guest/session.h
+ *   vm.tar     {vm,direction:"in"|"out",path}   {fd}
+ *   vm.stats   {vm}                        the agent's SERVICE_STATS, with the VMM's rss_bytes,
+ * cpu_ms vm.ports   {vm}                        {listeners:[...],published:[...]} vm.log
+ * {vm,which:"console"|"vmm"}  {fd,path} vm.prune   {}                          [VM]      deletes
+ * every VM that is not running ops.list   {vm?,limit?}                [operation] as store/oplog.h
+ *   events.subscribe {after?,follow?}      {}        past events as notifications, then the answer;
+ * with follow the answer comes when cancelled image.list {} | image.show {image} | image.delete
+ * {image} -> [IMAGE] | IMAGE image.build {kind:"tiny"|"debian",name?} | image.register {path,name?}
+ * -> IMAGE kernel.list {} | kernel.show {kernel} | kernel.delete {kernel} -> [KERNEL] | KERNEL
+ *   kernel.import {deb?|deb_file?|vmlinuz?,modules?,name?}                  -> KERNEL
+ *   plugin.list {}                         [PLUGIN]  in resolved order
+ *   plugin.show {plugin}                   PLUGIN with its configuration table
+ *   doctor {}                              {checks:[{name,status:"pass"|"warn"|"fail",text,hint?}],
+ *                                          providers:{vmm,rootfs,network}}
+ *
+ * SPEC (all optional): name image kernel vcpu memory_mib disk_mib vmm rootfs network nat:bool
+ *   publish:["[IP:]HOST:GUEST[/udp]"] labels:{K:V} boot_args:[..] env:["K=V"]
+ * VM: {id,short_id,name,state,busy?,image:{id,name},kernel:{id,name},spec:SPEC,
+ *   providers:{vmm,rootfs,network}?,pid?,addresses:[..],dir,last_error?,created,started?,uptime_ms?}
+ * Times are RFC 3339 in UTC with milliseconds.
+ */
+#ifndef RPC_PROTOCOL_H
+#define RPC_PROTOCOL_H
+
+#define RPC_MESSAGE_MAX (1024 * 1024)
+#define RPC_ERROR_BASE (-32000) /* JSON-RPC 2.0: -32000 to -32099 are the server's own */
+
+#endif
