@@ -147,11 +147,7 @@ static int reap(int pidfd)
 
 bool process_has_ended(int pidfd)
 {
-    if (!is_readable(pidfd, 0)) {
-        return false;
-    }
-    (void)reap(pidfd);
-    return true;
+    return is_readable(pidfd, 0);
 }
 
 int process_wait(int pidfd, deadline until, int *status, banger_error *err)

@@ -29,7 +29,7 @@ int process_identify(pid_t pid, struct process_id *id, banger_error *err);
 /* A pidfd of exactly that process; -1 with BANGER_ENOTFOUND when it has ended (a zombie has) or its
  * PID is a stranger's now. */
 int process_open(const struct process_id *id, banger_error *err);
-/* Whether the process behind the pidfd has ended; reaps it when it is our child. */
+/* Whether the process behind the pidfd has ended. Does not reap: the status is process_wait's. */
 bool process_has_ended(int pidfd);
 /* Waits for its end; 0 ended, -1 BANGER_ETIMEDOUT. `status` (may be NULL) gets the wait status when
  * it was our child and -1 otherwise. */

@@ -50,6 +50,7 @@ void scope_unref(struct scope *scope); /* the helper thread may still hold it */
 void scope_set_input(struct scope *scope, const char *dotted, json_t *value); /* steals value */
 /* A machine for contributions; from then on getters see machine.*. Owned by the scope. */
 struct machine *scope_compose(struct scope *scope);
+struct machine *scope_machine(struct scope *scope); /* NULL before scope_compose */
 json_t *scope_runtime(struct scope *scope); /* a copy of what set_json stored; new reference */
 void scope_clear_runtime(struct scope *scope);
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Undoing a run, whoever did it and however far it came:
+ *
+ * 1. The VM's processes end (nothing may be taken away under a running VMM).
+ * 2. Capabilities get their rows back (`cleanup`, in reverse order), then the providers.
+ * 3. The core's own rows are released in reverse.
+ * 4. What a capability left in the journal is reported: it stays there, and is tried again.
+ *
+ * Every step is idempotent and runs whatever became of the ones before; errors are joined.
+ */
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "lifecycle/live.h"
+#include "lifecycle/release.h"
+#include "lifecycle/stage.h"
+#include "store/journal.h"
+
+#include <string.h>
+
+/* The providers of the run that is being undone; a start that has just chosen others is not it. */
+static struct capability *provider_of_run(const struct operation *op, const char *kind,
+                                          struct capability *chosen)
+{
+    AUTO_FREE char *key = str_format("core.%s", kind);
+    const char *name = json_get_string(op->vm.runtime, key, NULL);
+    return name != NULL ? registry_find(op->engine->registry, name) : chosen;
+}
+
+static void end_processes(struct operation *op, const struct resource_list *rows,
+                          banger_error *failures)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        banger_error err = BANGER_ERROR_INIT;
+        if (strcmp(rows->items[i].kind, "process") == 0 &&
+            release_resource(op->engine, &rows->items[i], &err) < 0) {
+            error_join(failures, &err);
+        }
+    }
+    live_remove(op->engine, op->vm.id);
+}
+
+static void run_provider(struct operation *op, struct capability *capability, banger_hook cleanup,
+                         banger_error *failures)
+{
+    banger_error err = BANGER_ERROR_INIT;
+    if (capability != NULL &&
+        dispatch_provider(op->scope, capability, "cleanup", cleanup, 0, &err) < 0) {
+        error_join(failures, &err);
+    }
+}
+
+static void run_cleanups(struct operation *op, banger_error *failures)
+{
+    banger_error err = BANGER_ERROR_INIT;
+    if (dispatch_hook(op->scope, HOOK_CLEANUP, &err) < 0) {
+        error_join(failures, &err);
+    }
+    struct capability *network = provider_of_run(op, "network", op->network);
+    struct capability *vmm = provider_of_run(op, "vmm", op->vmm);
+    struct capability *rootfs = provider_of_run(op, "rootfs", op->rootfs);
+    run_provider(op, vmm, vmm != NULL ? vmm->plugin->vmm->cleanup : NULL, failures);
+    run_provider(op, network, network != NULL ? network->plugin->network->cleanup : NULL, failures);
+    run_provider(op, rootfs, rootfs != NULL ? rootfs->plugin->rootfs->cleanup : NULL, failures);
+}
+
+static void release_core(struct operation *op, const struct resource_list *rows,
+                         banger_error *failures)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        banger_error err = BANGER_ERROR_INIT;
+        if (strcmp(rows->items[i].kind, "process") != 0 &&
+            release_resource(op->engine, &rows->items[i], &err) < 0) {
+            error_join(failures, &err);
+        }
+    }
+}
+
+static void report_left_over(struct operation *op, banger_error *failures)
+{
+    struct resource_list rows = {0};
+    if (journal_list(op->engine->store, op->vm.id, NULL, &rows, failures) < 0) {
+        return;
+    }
+    for (size_t i = 0; i < rows.count && failures->code == 0; i++) {
+        (void)error_set(failures, BANGER_EINTERNAL, "'%s' did not release its %s %s",
+                        rows.items[i].owner, rows.items[i].kind, rows.items[i].key);
+    }
+    resource_list_free(&rows);
+}
+
+int stage_cleanup_runtime(struct operation *op, banger_error *err)
+{
+    struct resource_list rows = {0};
+    banger_error failures = BANGER_ERROR_INIT;
+    if (journal_list(op->engine->store, op->vm.id, "core", &rows, err) < 0) {
+        return -1;
+    }
+    end_processes(op, &rows, &failures);
+    /* A VM that never ran and holds nothing has nothing for capabilities to undo, but they are
+     * asked all the same: cleanup never assumes that prepare ran. */
+    run_cleanups(op, &failures);
+    release_core(op, &rows, &failures);
+    resource_list_free(&rows);
+    report_left_over(op, &failures);
+    if (failures.code != 0) {
+        *err = failures;
+        return -1;
+    }
+    (void)json_object_clear(op->vm.runtime);
+    scope_clear_runtime(op->scope);
+    return 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lifecycle/compose.h"
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "lifecycle/choose.h"
+
+int compose_choose(struct operation *op, banger_error *err)
+{
+    struct registry *registry = op->engine->registry;
+    const json_t *spec = op->vm.spec;
+    if (provider_choose(op->scope, registry, PROVIDER_VMM, json_get_string(spec, "vmm", "auto"),
+                        NULL, &op->vmm, err) < 0 ||
+        provider_choose(op->scope, registry, PROVIDER_ROOTFS,
+                        json_get_string(spec, "rootfs", "auto"), op->vmm, &op->rootfs, err) < 0 ||
+        provider_choose(op->scope, registry, PROVIDER_NETWORK,
+                        json_get_string(spec, "network", "auto"), op->vmm, &op->network, err) < 0) {
+        return -1;
+    }
+    (void)json_object_set_new(op->vm.spec, "rootfs", json_string(op->rootfs->plugin->name));
+    return 0;
+}
+
+static int add(struct machine *machine, const char *section, json_t *value, banger_error *err)
+{
+    int result = machine_add(machine, "core", section, value, err);
+    json_decref(value);
+    return result;
+}
+
+/* What follows from the record alone. */
+static int compose_core(struct operation *op, struct machine *machine, banger_error *err)
+{
+    if (add(machine, "kernel", json_string(op->kernel.path), err) < 0 ||
+        add(machine, "boot_args", json_deep_copy(json_object_get(op->vm.spec, "boot_args")), err) <
+            0 ||
+        add(machine, "guest.conf",
+            json_pack("{s:s, s:s, s:s, s:O}", "root", "/dev/vda", "root_type", "ext4", "init",
+                      "auto", "env", json_object_get(op->vm.spec, "env")),
+            err) < 0) {
+        return -1;
+    }
+    if (op->kernel.initramfs == NULL) {
+        return 0;
+    }
+    /* Where guest_config will put the kernel's own with this VM's configuration behind it. */
+    return add(machine, "initramfs", json_sprintf("%s/initramfs.cpio", op->vm_dir), err);
+}
+
+int compose_machine(struct operation *op, banger_error *err)
+{
+    struct machine *machine = scope_compose(op->scope);
+    if (compose_core(op, machine, err) < 0 ||
+        dispatch_provider(op->scope, op->rootfs, "contribute",
+                          op->rootfs->plugin->rootfs->contribute, 0, err) < 0 ||
+        dispatch_provider(op->scope, op->network, "contribute",
+                          op->network->plugin->network->contribute, 0, err) < 0 ||
+        dispatch_provider(op->scope, op->vmm, "contribute", op->vmm->plugin->vmm->contribute, 0,
+                          err) < 0) {
+        return -1;
+    }
+    return dispatch_hook(op->scope, HOOK_CONTRIBUTE, err);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lifecycle/console.h"
+
+#include "agent/guest_conf.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "host/signal.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define TAIL_BYTES 4096 /* a guest may write gigabytes; the end is what tells */
+#define TAIL_LINES 6
+
+static char *read_tail(const char *vm_dir)
+{
+    AUTO_FREE char *path = str_format("%s/console.log", vm_dir);
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat info;
+    char bytes[TAIL_BYTES];
+    if (fd < 0 || fstat(fd, &info) < 0) {
+        return xstrdup("");
+    }
+    off_t from = info.st_size > TAIL_BYTES ? info.st_size - TAIL_BYTES : 0;
+    ssize_t got = pread(fd, bytes, sizeof(bytes), from);
+    return str_printable(bytes, got > 0 ? (size_t)got : 0);
+}
+
+/* The last lines, joined for one line of text. */
+static void append_last_lines(struct buf *out, char *tail)
+{
+    const char *lines[TAIL_LINES];
+    size_t count = 0;
+    char *rest = tail;
+    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+        if (line[0] == '\0') {
+            continue;
+        }
+        if (count == TAIL_LINES) {
+            memmove(lines, lines + 1, sizeof(lines) - sizeof(lines[0]));
+            count--;
+        }
+        lines[count++] = line;
+    }
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(out, "\n  | %s", lines[i]);
+    }
+}
+
+int console_explain(const char *vm_dir, bool vmm_ended, int64_t timeout_ms, banger_error *err)
+{
+    AUTO_FREE char *tail = read_tail(vm_dir);
+    AUTO_BUF struct buf text = BUF_INIT;
+    if (vmm_ended) {
+        buf_puts(&text, "the guest ended before its agent answered");
+    } else {
+        buf_printf(&text, "the guest's agent did not answer within %" PRId64 "s",
+                   timeout_ms / 1000);
+    }
+    const char *said = strstr(tail, GUEST_CONSOLE_PREFIX);
+    if (said != NULL) {
+        buf_printf(&text, " (%.*s)", (int)strcspn(said, "\n"), said);
+    }
+    buf_puts(&text, tail[0] != '\0' ? "; its console ends:" : "; its console is empty");
+    append_last_lines(&text, tail);
+    return error_set(err, vmm_ended ? BANGER_EGUEST : BANGER_ETIMEDOUT, "%s", text.data);
+}
+
+char *vmm_end_text(int status)
+{
+    if (status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
+        return NULL;
+    }
+    if (WIFSIGNALED(status)) {
+        return str_format("the VMM was ended by signal %s", signal_name(WTERMSIG(status)));
+    }
+    return str_format("the VMM ended by itself with status %d", WEXITSTATUS(status));
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Explaining a VM that failed: by what its guest wrote on the console, by how its VMM ended. */
+#ifndef LIFECYCLE_CONSOLE_H
+#define LIFECYCLE_CONSOLE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Sets the error: BANGER_EGUEST when the VMM has ended, BANGER_ETIMEDOUT otherwise, with the
+ * agent's own words if it said any and the console's last lines. Returns -1. */
+int console_explain(const char *vm_dir, bool vmm_ended, int64_t timeout_ms, banger_error *err);
+
+/* Why a VMM that ended with this wait status did not end well; NULL when it did, or when the status
+ * is not known (-1). A new string. */
+char *vmm_end_text(int status);
+
+#endif

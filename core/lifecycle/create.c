@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Making a VM's record. */
+#include "lifecycle/create.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "lifecycle/choose.h"
+#include "lifecycle/lifecycle.h"
+#include "lifecycle/provision.h"
+#include "lifecycle/spec.h"
+#include "lifecycle/view.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+/* Names for those who do not give one: short, pronounceable, valid as host names. */
+static const char *const adjectives[] = {"brisk", "calm",  "clear", "eager", "fair",  "keen",
+                                         "light", "lucid", "merry", "neat",  "proud", "quick",
+                                         "quiet", "sharp", "sunny", "swift"};
+static const char *const nouns[] = {"badger", "beaver", "falcon", "finch",  "gecko", "heron",
+                                    "ibex",   "lynx",   "marten", "osprey", "otter", "plover",
+                                    "raven",  "stoat",  "swan",   "wren"};
+
+static void generate_name(char name[NAME_MAX_LENGTH + 1])
+{
+    uint32_t random = 0;
+    (void)getrandom(&random, sizeof(random), 0);
+    (void)snprintf(name, NAME_MAX_LENGTH + 1, "%s-%s-%04x",
+                   adjectives[random % COUNT_OF(adjectives)],
+                   nouns[(random >> 8) % COUNT_OF(nouns)], random >> 16);
+}
+
+static int take_name(const json_t *params, struct vm_record *vm, banger_error *err)
+{
+    const char *name = NULL;
+    if (json_want_string(params, "name", &name, err) < 0) {
+        return -1;
+    }
+    if (name == NULL) {
+        generate_name(vm->name);
+        return 0;
+    }
+    if (name_check_label("VM name", name, err) < 0) {
+        return -1;
+    }
+    (void)snprintf(vm->name, sizeof(vm->name), "%s", name);
+    return 0;
+}
+
+/* A name that is taken is refused before minutes are spent on images. */
+static int check_free(struct engine *engine, const char *name, banger_error *err)
+{
+    struct vm_record other = {0};
+    if (vm_find(engine->store, name, &other, NULL) < 0) {
+        return 0;
+    }
+    bool taken = strcmp(other.name, name) == 0;
+    vm_record_free(&other);
+    if (!taken) {
+        return 0;
+    }
+    (void)error_set(err, BANGER_EEXISTS, "a VM named '%s' exists", name);
+    return error_hint(err, "choose another name, or delete it: banger vm delete %s", name);
+}
+
+/* A provider that does not exist is a wrong value: it is refused before anything is made. */
+static int check_providers(struct engine *engine, const json_t *spec, banger_error *err)
+{
+    for (int kind = 0; kind < PROVIDER_KIND_COUNT; kind++) {
+        const char *wanted = json_get_string(spec, provider_kind_name(kind), "auto");
+        if (provider_check_name(engine->registry, kind, wanted, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int check_params(struct engine *engine, const json_t *params, struct vm_record *vm,
+                        const char **image, const char **kernel, banger_error *err)
+{
+    static const char *const also[] = {"name", "image", "kernel", "rm", NULL};
+    vm->spec = spec_new(params, engine->config, also, err);
+    if (vm->spec == NULL || json_want_string(params, "image", image, err) < 0 ||
+        json_want_string(params, "kernel", kernel, err) < 0 || take_name(params, vm, err) < 0 ||
+        check_free(engine, vm->name, err) < 0) {
+        return -1;
+    }
+    return check_providers(engine, vm->spec, err);
+}
+
+static int find_parts(struct engine *engine, const struct caller *caller, const char *image_ref,
+                      const char *kernel_ref, struct vm_record *vm, banger_error *err)
+{
+    struct kernel_record kernel = {0};
+    struct image_record image = {0};
+    if (provision_kernel(engine, caller, kernel_ref, &kernel, err) < 0) {
+        return -1;
+    }
+    memcpy(vm->kernel_id, kernel.id, sizeof(vm->kernel_id));
+    kernel_record_free(&kernel);
+    if (provision_image(engine, caller, image_ref, &image, err) < 0) {
+        return -1;
+    }
+    memcpy(vm->image_id, image.id, sizeof(vm->image_id));
+    image_record_free(&image);
+    return 0;
+}
+
+int create_record(struct engine *engine, const struct caller *caller, const json_t *params,
+                  bool ephemeral, char id[ID_LENGTH + 1], banger_error *err)
+{
+    struct vm_record vm = {.state = VM_CREATED};
+    const char *image = NULL;
+    const char *kernel = NULL;
+    int result = check_params(engine, params, &vm, &image, &kernel, err);
+    if (result == 0) {
+        result = find_parts(engine, caller, image, kernel, &vm, err);
+    }
+    if (result == 0) {
+        id_new(vm.id);
+        vm.runtime = json_object();
+        vm.created_ms = clock_wall_ms();
+        vm.updated_ms = vm.created_ms;
+        (void)json_object_set_new(vm.spec, "ephemeral", json_boolean(ephemeral));
+        result = vm_insert(engine->store, &vm, err);
+    }
+    if (result == 0) {
+        memcpy(id, vm.id, sizeof(vm.id));
+        engine_emit(engine, "vm.create", vm.id, vm.name, NULL);
+    }
+    vm_record_free(&vm);
+    return result;
+}
+
+int lifecycle_create(struct engine *engine, const struct caller *caller, const json_t *params,
+                     json_t **result, banger_error *err)
+{
+    char id[ID_LENGTH + 1];
+    if (create_record(engine, caller, params, false, id, err) < 0) {
+        return -1;
+    }
+    *result = view_vm_now(engine, id, err);
+    return *result != NULL ? 0 : -1;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The engine: what every operation needs, made once by the daemon. It owns none of its parts but
+ * the locks and the table of live VMs; the daemon closes them after the last operation has ended.
+ */
+#ifndef LIFECYCLE_ENGINE_H
+#define LIFECYCLE_ENGINE_H
+
+#include "base/layout.h"
+#include "base/loop.h"
+#include "capability/registry.h"
+#include "lifecycle/key_lock.h"
+#include "store/store.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct live_table;
+
+struct engine {
+    const struct layout *layout;
+    struct store *store;
+    struct registry *registry;
+    struct loop *loop;
+    const json_t *config; /* config_load's */
+    struct key_locks *locks;
+    struct live_table *live;
+    /* Runs work that begins here, not at a client: a VMM that ended. Set by the daemon. */
+    void (*defer)(void *context, void (*fn)(void *context), void *argument);
+    /* Tells live listeners of an event row (borrowed). NULL: nobody listens. */
+    void (*publish)(void *context, const json_t *event);
+    void *context;
+};
+
+void engine_init(struct engine *engine);
+void engine_free(struct engine *engine);
+
+/* Who waits for an operation. Every function may be NULL; any thread may call them. */
+struct caller {
+    /* `state`: "start", "done", "failed", "info". */
+    void (*progress)(void *context, const char *stage, const char *state, const char *text,
+                     int64_t elapsed_ms);
+    void (*warn)(void *context, const char *text);
+    bool (*cancelled)(void *context);
+    void *context;
+};
+
+extern const struct caller caller_nobody; /* the daemon itself: never cancelled, tells the log */
+
+/* Writes an event and tells the listeners; a failure is logged and otherwise harmless. `data` is
+ * borrowed and may be NULL. */
+void engine_emit(struct engine *engine, const char *type, const char *vm_id, const char *vm_name,
+                 const json_t *data);
+
+#endif

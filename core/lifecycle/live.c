@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * 1. An entry is made by a start (or by the reconcile of a restarted daemon) and taken out by the
+ *    cleanup. Both run under the VM's lock; the table's own mutex only guards the list.
+ * 2. The loop watches the pidfd. When it becomes readable the watch goes and a worker is asked to
+ * run lifecycle_vm_ended, which takes the VM's lock and looks again: a stop that was on its way has
+ *    then done the work already.
+ * 3. Users of a channel hold its entry (live_hold); the last one to let go of a removed entry
+ * closes it. So no call can meet a freed channel.
+ */
+#include "lifecycle/live.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/name.h"
+#include "lifecycle/lifecycle.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+struct live_vm {
+    struct live_vm *next;
+    struct engine *engine;
+    unsigned references; /* the list, the loop's watch, each channel user */
+    char id[ID_LENGTH + 1];
+    struct process_id process;
+    int pidfd;
+    struct loop_watch *watch; /* loop's thread only */
+    struct channel *channel;
+    bool removed;
+};
+
+struct live_table {
+    pthread_mutex_t mutex;
+    struct live_vm *first;
+};
+
+struct live_table *live_table_new(void)
+{
+    struct live_table *table = xcalloc(1, sizeof(*table));
+    (void)pthread_mutex_init(&table->mutex, NULL);
+    return table;
+}
+
+static struct live_vm *find(struct live_table *table, const char *vm_id)
+{
+    struct live_vm *vm = table->first;
+    while (vm != NULL && strcmp(vm->id, vm_id) != 0) {
+        vm = vm->next;
+    }
+    return vm;
+}
+
+static void entry_free(struct live_vm *vm)
+{
+    if (vm->channel != NULL) {
+        channel_close(vm->channel);
+    }
+    (void)process_wait(vm->pidfd, deadline_in(0), NULL, NULL); /* no zombie if it ended unasked */
+    (void)close(vm->pidfd);
+    free(vm);
+}
+
+/* Drops one reference; called with the mutex, which it releases. */
+static void unref_unlock(struct live_table *table, struct live_vm *vm)
+{
+    bool last = --vm->references == 0;
+    (void)pthread_mutex_unlock(&table->mutex);
+    if (last) {
+        entry_free(vm);
+    }
+}
+
+static void unref(struct live_vm *vm)
+{
+    struct live_table *table = vm->engine->live;
+    (void)pthread_mutex_lock(&table->mutex);
+    unref_unlock(table, vm);
+}
+
+void live_table_free(struct live_table *table)
+{
+    while (table != NULL && table->first != NULL) {
+        struct live_vm *vm = table->first;
+        table->first = vm->next;
+        loop_watch_remove(vm->watch);
+        entry_free(vm);
+    }
+    if (table != NULL) {
+        (void)pthread_mutex_destroy(&table->mutex);
+        free(table);
+    }
+}
+
+struct ended_vm {
+    struct engine *engine;
+    char id[ID_LENGTH + 1];
+};
+
+static void run_ended(void *argument)
+{
+    AUTO_FREE struct ended_vm *ended = argument;
+    lifecycle_vm_ended(ended->engine, ended->id);
+}
+
+static void on_pidfd(void *context, uint32_t events)
+{
+    (void)events;
+    struct live_vm *vm = context;
+    loop_watch_remove(STEAL(vm->watch));
+    struct ended_vm *ended = xcalloc(1, sizeof(*ended));
+    ended->engine = vm->engine;
+    memcpy(ended->id, vm->id, sizeof(ended->id));
+    struct engine *engine = vm->engine;
+    unref(vm);
+    engine->defer(engine->context, run_ended, ended);
+}
+
+/* On the loop's thread, with the watch's reference already counted. */
+static void start_watch(void *context)
+{
+    struct live_vm *vm = context;
+    banger_error err = BANGER_ERROR_INIT;
+    (void)pthread_mutex_lock(&vm->engine->live->mutex);
+    bool removed = vm->removed;
+    (void)pthread_mutex_unlock(&vm->engine->live->mutex);
+    if (!removed) {
+        vm->watch = loop_watch_add(vm->engine->loop, vm->pidfd, EPOLLIN, on_pidfd, vm, &err);
+        if (vm->watch == NULL) {
+            log_error("cannot watch the VMM of %.8s: %s", vm->id, err.message);
+        }
+    }
+    if (vm->watch == NULL) {
+        unref(vm);
+    }
+}
+
+static void stop_watch(void *context)
+{
+    struct live_vm *vm = context;
+    if (vm->watch != NULL) {
+        loop_watch_remove(STEAL(vm->watch));
+        unref(vm); /* the watch's */
+    }
+    unref(vm); /* this call's */
+}
+
+void live_add(struct engine *engine, const char *vm_id, const struct process_id *process, int pidfd)
+{
+    struct live_vm *vm = xcalloc(1, sizeof(*vm));
+    vm->engine = engine;
+    (void)snprintf(vm->id, sizeof(vm->id), "%s", vm_id);
+    vm->process = *process;
+    vm->pidfd = pidfd;
+    vm->references = 2; /* the list's and the watch's */
+    (void)pthread_mutex_lock(&engine->live->mutex);
+    vm->next = engine->live->first;
+    engine->live->first = vm;
+    (void)pthread_mutex_unlock(&engine->live->mutex);
+    loop_post(engine->loop, start_watch, vm);
+}
+
+int live_connect(struct engine *engine, const char *vm_id, const json_t *agent, banger_error *err)
+{
+    AUTO_FREE char *run_dir = layout_vm_run_dir(engine->layout, vm_id);
+    struct channel *channel = channel_open(engine->loop, run_dir, agent, err);
+    if (channel == NULL) {
+        return -1;
+    }
+    (void)pthread_mutex_lock(&engine->live->mutex);
+    struct live_vm *vm = find(engine->live, vm_id);
+    if (vm != NULL && vm->channel == NULL) {
+        vm->channel = STEAL(channel);
+    }
+    (void)pthread_mutex_unlock(&engine->live->mutex);
+    if (channel != NULL) {
+        channel_close(channel);
+        return error_set(err, BANGER_EINTERNAL, "the VM has no process, or a channel already");
+    }
+    return 0;
+}
+
+void live_remove(struct engine *engine, const char *vm_id)
+{
+    (void)pthread_mutex_lock(&engine->live->mutex);
+    struct live_vm **link = &engine->live->first;
+    while (*link != NULL && strcmp((*link)->id, vm_id) != 0) {
+        link = &(*link)->next;
+    }
+    struct live_vm *vm = *link;
+    if (vm == NULL) {
+        (void)pthread_mutex_unlock(&engine->live->mutex);
+        return;
+    }
+    *link = vm->next;
+    vm->removed = true;
+    /* The list's reference goes over to stop_watch. */
+    (void)pthread_mutex_unlock(&engine->live->mutex);
+    loop_post(engine->loop, stop_watch, vm);
+}
+
+bool live_is_running(struct engine *engine, const char *vm_id)
+{
+    (void)pthread_mutex_lock(&engine->live->mutex);
+    struct live_vm *vm = find(engine->live, vm_id);
+    bool running = vm != NULL && !process_has_ended(vm->pidfd);
+    (void)pthread_mutex_unlock(&engine->live->mutex);
+    return running;
+}
+
+bool live_is_known(struct engine *engine, const char *vm_id)
+{
+    (void)pthread_mutex_lock(&engine->live->mutex);
+    bool known = find(engine->live, vm_id) != NULL;
+    (void)pthread_mutex_unlock(&engine->live->mutex);
+    return known;
+}
+
+int live_process(struct engine *engine, const char *vm_id, struct process_id *process, int *pidfd,
+                 banger_error *err)
+{
+    (void)pthread_mutex_lock(&engine->live->mutex);
+    struct live_vm *vm = find(engine->live, vm_id);
+    if (vm != NULL) {
+        *process = vm->process;
+        if (pidfd != NULL) {
+            *pidfd = fcntl(vm->pidfd, F_DUPFD_CLOEXEC, 3);
+        }
+    }
+    (void)pthread_mutex_unlock(&engine->live->mutex);
+    if (vm == NULL) {
+        return error_set(err, BANGER_ENOTFOUND, "the VM is not running");
+    }
+    return 0;
+}
+
+struct live_vm *live_hold(struct engine *engine, const char *vm_id)
+{
+    (void)pthread_mutex_lock(&engine->live->mutex);
+    struct live_vm *vm = find(engine->live, vm_id);
+    if (vm != NULL && vm->channel == NULL) {
+        vm = NULL;
+    }
+    if (vm != NULL) {
+        vm->references++;
+    }
+    (void)pthread_mutex_unlock(&engine->live->mutex);
+    return vm;
+}
+
+struct channel *live_channel(struct live_vm *vm)
+{
+    return vm->channel;
+}
+
+void live_release(struct live_vm *vm)
+{
+    if (vm != NULL) {
+        unref(vm);
+    }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is asked of one VM, and the frame around carrying it out. */
+#ifndef LIFECYCLE_REQUEST_H
+#define LIFECYCLE_REQUEST_H
+
+#include "lifecycle/operation.h"
+
+struct request {
+    const char *kind; /* "vm.start" */
+    const char *vm;   /* name, id or id prefix */
+    int64_t stop_timeout_ms;
+    int signal_number;
+    const json_t *changes;
+    int (*body)(struct operation *op, banger_error *err); /* runs under the VM's lock */
+};
+
+/* Takes the VM's lock, opens and begins the operation, runs the body, ends it. */
+int request_run(struct engine *engine, const struct caller *caller, const struct request *request,
+                banger_error *err);
+/* The same, then the VM as it is now (`result` NULL: not wanted). */
+int request_run_and_show(struct engine *engine, const struct caller *caller,
+                         const struct request *request, json_t **result, banger_error *err);
+
+#endif

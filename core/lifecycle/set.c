@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Changing a VM's specification. */
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "lifecycle/choose.h"
+#include "lifecycle/compose.h"
+#include "lifecycle/lifecycle.h"
+#include "lifecycle/live.h"
+#include "lifecycle/request.h"
+#include "lifecycle/spec.h"
+
+#include <string.h>
+
+#define RESIZE_TIMEOUT_MS (INT64_C(10) * 60 * 1000) /* e2fsck of a large disk */
+
+static int check_providers(const struct operation *op, banger_error *err)
+{
+    for (int kind = 0; kind < PROVIDER_KIND_COUNT; kind++) {
+        const char *wanted = json_get_string(op->changes, provider_kind_name(kind), NULL);
+        if (wanted != NULL && provider_check_name(op->engine->registry, kind, wanted, err) < 0) {
+            return -1;
+        }
+    }
+    const char *rootfs = json_get_string(op->changes, "rootfs", NULL);
+    const char *had = json_get_string(op->vm.spec, "rootfs", "auto");
+    if (rootfs != NULL && op->vm.state != VM_CREATED && strcmp(rootfs, had) != 0) {
+        (void)error_set(err, BANGER_EBUSY, "the disk of '%s' was made by rootfs provider '%s'",
+                        op->vm.name, had);
+        return error_hint(err, "create another VM to use '%s'", rootfs);
+    }
+    return 0;
+}
+
+static int grow_disk(struct operation *op, banger_error *err)
+{
+    if (json_object_get(op->changes, "disk_mib") == NULL || op->vm.state == VM_CREATED) {
+        return 0; /* made at its size by the first start */
+    }
+    if (live_is_running(op->engine, op->vm.id)) {
+        (void)error_set(err, BANGER_EBUSY, "the disk of '%s' cannot grow while it runs",
+                        op->vm.name);
+        return error_hint(err, "stop it first: banger vm stop %s", op->vm.name);
+    }
+    if (compose_choose(op, err) < 0) {
+        return -1;
+    }
+    banger_hook resize = op->rootfs->plugin->rootfs->resize;
+    if (resize == NULL) {
+        return error_set(err, BANGER_EUNSUPPORTED, "rootfs provider '%s' cannot grow a disk",
+                         op->rootfs->plugin->name);
+    }
+    return dispatch_provider(op->scope, op->rootfs, "resize", resize, RESIZE_TIMEOUT_MS, err);
+}
+
+static int tell_capabilities(struct operation *op, banger_error *err)
+{
+    if (!live_is_running(op->engine, op->vm.id)) {
+        return 0;
+    }
+    scope_set_input(op->scope, "change", json_deep_copy(op->changes));
+    return dispatch_hook(op->scope, HOOK_CONFIGURE, err);
+}
+
+static int body_set(struct operation *op, banger_error *err)
+{
+    json_t *spec = spec_change(op->vm.spec, op->changes, err);
+    if (spec == NULL) {
+        return -1;
+    }
+    if (check_providers(op, err) < 0) {
+        json_decref(spec);
+        return -1;
+    }
+    json_decref(op->vm.spec);
+    op->vm.spec = spec;
+    scope_set_input(op->scope, "vm.disk_mib", json_incref(json_object_get(spec, "disk_mib")));
+    if (grow_disk(op, err) < 0 || tell_capabilities(op, err) < 0) {
+        return -1;
+    }
+    return operation_save(op, err);
+}
+
+int lifecycle_set(struct engine *engine, const struct caller *caller, const char *vm,
+                  const json_t *changes, json_t **result, banger_error *err)
+{
+    struct request request = {.kind = "vm.set", .vm = vm, .changes = changes, .body = body_set};
+    return request_run_and_show(engine, caller, &request, result, err);
+}

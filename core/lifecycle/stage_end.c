@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The stages that end a VM: by asking, by insisting, and by forgetting it. */
+#include "agent/frame.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/process.h"
+#include "host/signal.h"
+#include "lifecycle/live.h"
+#include "lifecycle/stage.h"
+
+#include <signal.h>
+
+#define KILL_WAIT_MS 30000 /* a signalled VMM: what the earlier system gave it */
+#define ASK_TIMEOUT_MS 2000
+
+/* Waits for the VMM's end. 0 it ended, 1 it did not in time. */
+static int wait_for_end(struct operation *op, int64_t ms, banger_error *err)
+{
+    struct process_id process;
+    AUTO_CLOSE int pidfd = -1;
+    if (live_process(op->engine, op->vm.id, &process, &pidfd, NULL) < 0) {
+        return 0;
+    }
+    banger_error waited = BANGER_ERROR_INIT;
+    if (process_wait(pidfd, deadline_in(ms), &op->exit_status, &waited) == 0) {
+        return 0;
+    }
+    if (waited.code == BANGER_ETIMEDOUT) {
+        return 1;
+    }
+    *err = waited;
+    return -1;
+}
+
+static int signal_vmm(struct operation *op, int number, banger_error *err)
+{
+    struct process_id process;
+    if (live_process(op->engine, op->vm.id, &process, NULL, NULL) < 0) {
+        return 0;
+    }
+    banger_error failure = BANGER_ERROR_INIT;
+    if (signal_send(&process, number, &failure) < 0 && failure.code != BANGER_ENOTFOUND) {
+        *err = failure;
+        return -1;
+    }
+    return 0;
+}
+
+/* The agent first: it knows how its guest ends well. The VMM's way is for when it cannot be
+ * reached. */
+static void ask_to_end(struct operation *op)
+{
+    AUTO_LIVE_VM struct live_vm *vm = live_hold(op->engine, op->vm.id);
+    banger_error err = BANGER_ERROR_INIT;
+    if (vm != NULL && channel_get_state(live_channel(vm)) == CHANNEL_READY) {
+        const uint8_t as_ctrl_alt_del = 0;
+        struct channel_result result = {0};
+        if (channel_call(live_channel(vm), SERVICE_SHUTDOWN, &as_ctrl_alt_del, 1, NULL, 0, 4096,
+                         deadline_in(ASK_TIMEOUT_MS), &result, &err) == 0) {
+            channel_result_free(&result);
+            return;
+        }
+        if (!live_is_running(op->engine, op->vm.id)) {
+            return; /* it ended so fast that no answer came */
+        }
+    }
+    err = BANGER_ERROR_INIT;
+    if (dispatch_provider(op->scope, op->vmm, "request_stop", op->vmm->plugin->vmm->request_stop,
+                          ASK_TIMEOUT_MS, &err) < 0) {
+        operation_info(op, "the guest cannot be asked to end: %s", err.message);
+    }
+}
+
+/* Ask, then TERM, then KILL, each with its deadline. */
+int stage_graceful_shutdown(struct operation *op, banger_error *err)
+{
+    int64_t patience =
+        op->stop_timeout_ms >= 0 ? op->stop_timeout_ms : operation_config(op, "stop_timeout");
+    if (patience > 0) {
+        ask_to_end(op);
+    }
+    int ended = wait_for_end(op, patience, err);
+    if (ended <= 0) {
+        return ended;
+    }
+    operation_warn(op, "%s did not end within %lld ms: sending TERM", op->vm.name,
+                   (long long)patience);
+    return stage_kill_running_vm(op, err);
+}
+
+int stage_send_signal(struct operation *op, banger_error *err)
+{
+    operation_info(op, "sending %s", signal_name(op->signal_number));
+    return signal_vmm(op, op->signal_number, err);
+}
+
+/* After a signal of the user's choice; what survives it is ended by the cleanup. */
+int stage_wait_for_exit(struct operation *op, banger_error *err)
+{
+    int ended = wait_for_end(op, KILL_WAIT_MS, err);
+    if (ended > 0) {
+        operation_warn(op, "%s did not end within %d s of %s", op->vm.name, KILL_WAIT_MS / 1000,
+                       signal_name(op->signal_number));
+    }
+    return ended < 0 ? -1 : 0;
+}
+
+int stage_kill_running_vm(struct operation *op, banger_error *err)
+{
+    static const int signals[] = {SIGTERM, SIGKILL};
+    for (size_t i = 0; i < COUNT_OF(signals); i++) {
+        if (!live_is_running(op->engine, op->vm.id)) {
+            return 0;
+        }
+        if (signal_vmm(op, signals[i], err) < 0) {
+            return -1;
+        }
+        int ended = wait_for_end(op, operation_config(op, "term_timeout"), err);
+        if (ended <= 0) {
+            return ended;
+        }
+    }
+    return error_set(err, BANGER_ETIMEDOUT, "the VMM of '%s' cannot be ended, even by KILL",
+                     op->vm.name);
+}
+
+int stage_persist_stopped(struct operation *op, banger_error *err)
+{
+    op->vm.state = VM_STOPPED;
+    free(STEAL(op->vm.last_error));
+    return operation_save(op, err);
+}
+
+int stage_deleted(struct operation *op, banger_error *err)
+{
+    return dispatch_hook(op->scope, HOOK_DELETED, err);
+}
+
+int stage_delete_vm_dir(struct operation *op, banger_error *err)
+{
+    return dir_remove(op->vm_dir, err);
+}
+
+int stage_delete_record(struct operation *op, banger_error *err)
+{
+    return vm_remove(op->engine->store, op->vm.id, err);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The stages of a start that make the machine: from its description to a guest that answers. */
+#include "agent/guest_conf.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "image/guest_archive.h"
+#include "lifecycle/compose.h"
+#include "lifecycle/console.h"
+#include "lifecycle/live.h"
+#include "lifecycle/stage.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+int stage_contribute_machine_config(struct operation *op, banger_error *err)
+{
+    return compose_machine(op, err);
+}
+
+int stage_guest_config(struct operation *op, banger_error *err)
+{
+    if (op->kernel.initramfs == NULL) {
+        return error_set(err, BANGER_EUNSUPPORTED,
+                         "kernel '%s' has no initramfs, so the guest's configuration has no way in",
+                         op->kernel.name);
+    }
+    const json_t *document = machine_document(scope_machine(op->scope));
+    const json_t *guest = json_object_get(document, "guest");
+    /* The wall clock is read now and not when the machine was described: a plan stays the same. */
+    AUTO_JSON json_t *timed = json_deep_copy(guest);
+    json_put(timed, "conf.clock", json_sprintf("%lld", (long long)clock_wall_ms() * 1000000));
+    const char *out = json_get_string(document, "initramfs", "");
+    return guest_archive_write(op->kernel.initramfs, timed, out, err);
+}
+
+static int connect_agent(struct operation *op, banger_error *err)
+{
+    AUTO_JSON json_t *runtime = scope_runtime(op->scope);
+    AUTO_FREE char *key = str_format("%s.agent", op->vmm->plugin->name);
+    const json_t *agent = json_at(runtime, key);
+    if (agent == NULL) {
+        return error_set(err, BANGER_EINTERNAL, "vmm '%s' did not say how its agent is reached",
+                         op->vmm->plugin->name);
+    }
+    json_put(op->vm.runtime, "core.agent", json_deep_copy(agent));
+    return live_connect(op->engine, op->vm.id, agent, err);
+}
+
+int stage_launch(struct operation *op, banger_error *err)
+{
+    if (dispatch_provider(op->scope, op->vmm, "launch", op->vmm->plugin->vmm->launch,
+                          operation_config(op, "boot_timeout"), err) < 0) {
+        return -1;
+    }
+    if (!live_is_running(op->engine, op->vm.id)) {
+        return error_set(err, BANGER_EGUEST, "the VMM ended as soon as it was started");
+    }
+    return 0;
+}
+
+/* The agent's socket is the guest's front door: its owner's, and the configured group's. The folder
+ * around it is 0700, or 0750 with a group, so that nothing in between is open either. */
+int stage_socket_access(struct operation *op, banger_error *err)
+{
+    AUTO_JSON json_t *runtime = scope_runtime(op->scope);
+    AUTO_FREE char *key = str_format("%s.agent.path", op->vmm->plugin->name);
+    const char *name = json_get_string(runtime, key, NULL);
+    if (name == NULL) {
+        return 0; /* no socket: vsock has no file */
+    }
+    AUTO_FREE char *path = str_format("%s/%s", op->run_dir, name);
+    struct stat info;
+    if (lstat(path, &info) < 0 || !S_ISSOCK(info.st_mode)) {
+        return error_sys(err, errno != 0 ? errno : ENOTSOCK, "the agent's socket %s", path);
+    }
+    if (chmod(path, 0600) < 0) {
+        return error_sys(err, errno, "cannot set the mode of %s", path);
+    }
+    return 0;
+}
+
+static bool gone_or_cancelled(void *context)
+{
+    const struct operation *op = context;
+    return operation_cancelled(op) || !live_is_running(op->engine, op->vm.id);
+}
+
+int stage_wait_agent(struct operation *op, banger_error *err)
+{
+    if (connect_agent(op, err) < 0) {
+        return -1;
+    }
+    AUTO_LIVE_VM struct live_vm *vm = live_hold(op->engine, op->vm.id);
+    if (vm == NULL) {
+        return error_set(err, BANGER_EGUEST, "the VMM ended while its guest booted");
+    }
+    int64_t timeout = operation_config(op, "boot_timeout");
+    if (channel_wait_ready(live_channel(vm), deadline_in(timeout), gone_or_cancelled, op, err) ==
+        0) {
+        return 0;
+    }
+    if (operation_cancelled(op)) {
+        return error_set(err, BANGER_ECANCELLED, "cancelled while the guest booted");
+    }
+    return console_explain(op->vm_dir, !live_is_running(op->engine, op->vm.id), timeout, err);
+}
+
+int stage_post_start(struct operation *op, banger_error *err)
+{
+    return dispatch_hook(op->scope, HOOK_POST_START, err);
+}
+
+int stage_persist_running(struct operation *op, banger_error *err)
+{
+    AUTO_JSON json_t *stored = scope_runtime(op->scope);
+    (void)json_object_update_missing(op->vm.runtime, stored);
+    op->vm.state = VM_RUNNING;
+    free(STEAL(op->vm.last_error));
+    op->vm.started_ms = clock_wall_ms();
+    return operation_save(op, err);
+}
