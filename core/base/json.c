@@ -29,6 +29,22 @@ char *json_text(const json_t *json)
     return text != NULL ? text : xstrdup("null");
 }
 
+json_t *json_lossy_string(const char *text)
+{
+    if (text == NULL) {
+        return json_null();
+    }
+    json_t *string = json_string(text);
+    if (string != NULL) {
+        return string;
+    }
+    AUTO_FREE char *ascii = xstrdup(text);
+    for (char *at = ascii; *at != '\0'; at++) {
+        *at = (unsigned char)*at < 0x80 ? *at : '?';
+    }
+    return json_string(ascii);
+}
+
 json_t *json_at(const json_t *json, const char *dotted)
 {
     char part[128];

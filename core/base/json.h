@@ -12,6 +12,8 @@
 json_t *json_parse(const char *what, const char *text, size_t length, banger_error *err);
 /* Compact text; a new string, never NULL. */
 char *json_text(const json_t *json);
+/* A string whatever the bytes are: those that jansson refuses become '?'. NULL gives null. */
+json_t *json_lossy_string(const char *text);
 /* The value at "a.b.c" in nested objects; a borrowed reference or NULL. */
 json_t *json_at(const json_t *json, const char *dotted);
 /* Sets the value at "a.b.c", making objects on the way. Steals `value`. */

@@ -2,7 +2,7 @@
 /*
  * The operation log and the event stream. Every operation (start, stop, image build, ...) is a row
  * with its stages; every change worth telling is an event. The newest 1,000 operations of each VM
- * (and of the host) and 10,000 events are kept.
+ * (and of the host), 20,000 in all, and 10,000 events are kept.
  */
 #ifndef STORE_OPLOG_H
 #define STORE_OPLOG_H
@@ -31,12 +31,14 @@ int oplog_end(struct store *store, int64_t id, const char *outcome, const char *
 /* Marks operations that a dead daemon left "running" as "interrupted"; returns how many, or -1. */
 int oplog_interrupt_all(struct store *store, banger_error *err);
 
-/* [{"id","kind","vm","name","started","took_ms","outcome","error","stages":[{...}]}], oldest first,
- * at most `limit`. `vm_id` NULL: all. A new reference, NULL on failure. */
+/* The newest `limit` operations, oldest first: [{"id","kind","vm","name","started","took_ms",
+ * "outcome","error","stages":[{"name","started_us","took_us","outcome","error"}]}]. "vm" is an id,
+ * "started" as clock_format gives it, a stage's "outcome" is "done", "skipped" or "failed"; what is
+ * not known is null. `vm_id` NULL: of all. A new reference, NULL on failure. */
 json_t *oplog_list(struct store *store, const char *vm_id, size_t limit, banger_error *err);
 
-/* Appends {"id","time","type","vm","name","data"}; `event` (may be NULL) gets the whole row as a
- * new reference, for live listeners. Returns its id or -1. */
+/* Appends {"id","time","type","vm","name","data"} (times and nulls as above); `event` (may be NULL)
+ * gets the whole row as a new reference, for live listeners. Returns its id or -1. */
 int64_t event_append(struct store *store, const char *type, const char *vm_id, const char *vm_name,
                      const json_t *data, json_t **event, banger_error *err);
 /* Events with an id above `after`, oldest first, at most `limit`; a new array or NULL. */

@@ -45,7 +45,9 @@ struct vm_list {
     struct vm_record *items;
     size_t count;
 };
-int vm_list_all(struct store *store, struct vm_list *list, banger_error *err); /* by creation */
+/* By creation. `spec` and `runtime` are shared with other lists and must not be changed; whoever
+ * wants to change a VM takes it from vm_find. */
+int vm_list_all(struct store *store, struct vm_list *list, banger_error *err);
 void vm_list_free(struct vm_list *list);
 
 #endif
