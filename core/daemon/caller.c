@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A request as the lifecycle's caller: progress and warnings become notifications. */
+#include "daemon/daemon.h"
+
+static void on_progress(void *context, const char *stage, const char *state, const char *text,
+                        int64_t elapsed_ms)
+{
+    rpc_request_notify(context, "progress",
+                       json_pack("{s:s?, s:s, s:s?, s:I}", "stage", stage, "state", state, "text",
+                                 text, "elapsed_ms", (json_int_t)elapsed_ms));
+}
+
+static void on_warning(void *context, const char *text)
+{
+    rpc_request_notify(context, "warning", json_pack("{s:s}", "text", text));
+}
+
+static bool is_cancelled(void *context)
+{
+    return rpc_request_cancelled(context);
+}
+
+struct caller daemon_caller(struct rpc_request *request)
+{
+    return (struct caller){
+        .progress = on_progress,
+        .warn = on_warning,
+        .cancelled = is_cancelled,
+        .context = request,
+    };
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * 1. The lock file makes us the only daemon of this home.
+ * 2. Configuration, plugins and store are opened; any of them refusing ends the start, with nothing
+ *    touched and running VMs untouched.
+ * 3. The loop and the socket come up, then the reconcile runs on a worker; requests that come
+ *    meanwhile wait for it.
+ */
+#include "daemon/daemon.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "capability/loader.h"
+#include "config/config.h"
+#include "lifecycle/lifecycle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+
+static int take_lock(struct daemon *daemon, banger_error *err)
+{
+    AUTO_FREE char *path = str_format("%s/bangerd.lock", daemon->layout.run_dir);
+    if (dir_make(daemon->layout.run_dir, 0700, err) < 0 ||
+        dir_make(daemon->layout.state_dir, 0700, err) < 0) {
+        return -1;
+    }
+    daemon->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (daemon->lock_fd < 0) {
+        return error_sys(err, errno, "cannot open %s", path);
+    }
+    if (flock(daemon->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+        return 0;
+    }
+    if (errno != EWOULDBLOCK) {
+        return error_sys(err, errno, "cannot lock %s", path);
+    }
+    (void)error_set(err, BANGER_EBUSY, "another bangerd runs on %s", daemon->layout.state_dir);
+    return error_hint(err, "banger daemon status shows it; BANGER_HOME gives another home");
+}
+
+static int open_config(struct daemon *daemon, banger_error *err)
+{
+    AUTO_FREE char *path = layout_config_file(&daemon->layout);
+    daemon->config = config_load(path, err);
+    if (daemon->config == NULL) {
+        return -1;
+    }
+    int level = log_parse_level(json_get_string(daemon->config, "log_level", "info"));
+    if (level > 0) {
+        log_set_level((enum banger_log_level)level);
+    }
+    return 0;
+}
+
+static int load_plugins(struct daemon *daemon, banger_error *err)
+{
+    const json_t *policies = json_object_get(daemon->config, "plugins");
+    daemon->registry = registry_new();
+    if (loader_load_dir(daemon->registry, daemon->layout.plugin_dir, policies, err) < 0) {
+        return -1;
+    }
+    size_t i = 0;
+    json_t *dir = NULL;
+    json_array_foreach (json_object_get(daemon->config, "plugin_dirs"), i, dir) {
+        if (loader_load_dir(daemon->registry, json_string_value(dir), policies, err) < 0) {
+            return -1;
+        }
+    }
+    return registry_resolve(daemon->registry, err);
+}
+
+static void defer(void *context, void (*fn)(void *context), void *argument)
+{
+    struct daemon *daemon = context;
+    rpc_server_defer(daemon->server, fn, argument);
+}
+
+static void publish(void *context, const json_t *event)
+{
+    struct daemon *daemon = context;
+    listeners_publish(&daemon->listeners, event);
+}
+
+static void open_engine(struct daemon *daemon)
+{
+    daemon->engine = (struct engine){
+        .layout = &daemon->layout,
+        .store = daemon->store,
+        .registry = daemon->registry,
+        .loop = daemon->loop,
+        .config = daemon->config,
+        .defer = defer,
+        .publish = publish,
+        .context = daemon,
+    };
+    engine_init(&daemon->engine);
+}
+
+static int open_socket(struct daemon *daemon, banger_error *err)
+{
+    AUTO_FREE char *path = layout_control_socket(&daemon->layout);
+    struct rpc_server_options options = {
+        .socket_path = path,
+        .mode = 0600,
+        .methods = daemon_methods,
+        .context = daemon,
+    };
+    daemon->server = rpc_server_new(daemon->loop, &options, err);
+    return daemon->server != NULL ? 0 : -1;
+}
+
+int daemon_open(struct daemon *daemon, banger_error *err)
+{
+    *daemon = (struct daemon){.lock_fd = -1, .started_ms = clock_mono_ms()};
+    (void)pthread_mutex_init(&daemon->ready_mutex, NULL);
+    (void)pthread_cond_init(&daemon->ready_changed, NULL);
+    listeners_init(&daemon->listeners);
+    if (layout_load(&daemon->layout, err) < 0 || take_lock(daemon, err) < 0 ||
+        open_config(daemon, err) < 0 || load_plugins(daemon, err) < 0) {
+        return -1;
+    }
+    AUTO_FREE char *database = layout_database(&daemon->layout);
+    daemon->store = store_open(database, err);
+    daemon->loop = daemon->store != NULL ? loop_new(err) : NULL;
+    if (daemon->loop == NULL) {
+        return -1;
+    }
+    open_engine(daemon);
+    return open_socket(daemon, err);
+}
+
+void daemon_set_ready(struct daemon *daemon)
+{
+    (void)pthread_mutex_lock(&daemon->ready_mutex);
+    daemon->ready = true;
+    (void)pthread_cond_broadcast(&daemon->ready_changed);
+    (void)pthread_mutex_unlock(&daemon->ready_mutex);
+}
+
+void daemon_wait_ready(struct daemon *daemon)
+{
+    (void)pthread_mutex_lock(&daemon->ready_mutex);
+    while (!daemon->ready) {
+        (void)pthread_cond_wait(&daemon->ready_changed, &daemon->ready_mutex);
+    }
+    (void)pthread_mutex_unlock(&daemon->ready_mutex);
+}
+
+void daemon_close(struct daemon *daemon)
+{
+    rpc_server_free(daemon->server);
+    if (daemon->engine.live != NULL) {
+        engine_free(&daemon->engine);
+    }
+    loop_free(daemon->loop);
+    store_close(daemon->store);
+    registry_free(daemon->registry);
+    json_decref(daemon->config);
+    listeners_destroy(&daemon->listeners);
+    if (daemon->lock_fd >= 0) {
+        (void)close(daemon->lock_fd);
+    }
+    layout_free(&daemon->layout);
+    (void)pthread_cond_destroy(&daemon->ready_changed);
+    (void)pthread_mutex_destroy(&daemon->ready_mutex);
+}

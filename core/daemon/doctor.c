@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/doctor.h"
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/name.h"
+#include "base/str.h"
+#include "capability/dispatch.h"
+#include "host/cgroup.h"
+#include "lifecycle/choose.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+
+#define FREE_SPACE_LOW (INT64_C(1) << 30) /* an image and a VM's disk fit into about half of it */
+
+static void add(json_t *checks, const char *name, const char *status, const char *text,
+                const char *hint)
+{
+    json_t *row = json_pack("{s:s, s:s, s:s}", "name", name, "status", status, "text", text);
+    if (hint != NULL && hint[0] != '\0') {
+        (void)json_object_set_new(row, "hint", json_string(hint));
+    }
+    (void)json_array_append_new(checks, row);
+}
+
+static void check_architecture(json_t *checks)
+{
+    struct utsname name;
+    if (uname(&name) == 0) {
+        bool good = strcmp(name.machine, "x86_64") == 0;
+        add(checks, "architecture", good ? "pass" : "fail", name.machine,
+            good ? NULL : "banger runs guests on x86_64 only");
+    }
+}
+
+static void check_space(struct daemon *daemon, json_t *checks)
+{
+    struct statvfs info;
+    if (statvfs(daemon->layout.state_dir, &info) < 0) {
+        add(checks, "state folder", "fail", strerror(errno), daemon->layout.state_dir);
+        return;
+    }
+    int64_t space = (int64_t)info.f_bavail * (int64_t)info.f_frsize;
+    char size[16];
+    size_format(space, size);
+    AUTO_FREE char *text = str_format("%s free in %s", size, daemon->layout.state_dir);
+    bool low = space < FREE_SPACE_LOW;
+    add(checks, "disk space", low ? "warn" : "pass", text,
+        low ? "banger vm prune and banger image delete make room" : NULL);
+}
+
+static void check_cgroup(json_t *checks)
+{
+    bool there = cgroup_available();
+    add(checks, "cgroup v2", there ? "pass" : "warn",
+        there ? "limits of VMs are enforced" : "not writable here: limits of VMs are not enforced",
+        there ? NULL : "run as root on a host with the unified cgroup hierarchy");
+}
+
+/* What the host's scope offers to a `check` hook: nothing but answers. */
+static struct scope *host_scope(struct daemon *daemon)
+{
+    AUTO_JSON json_t *input =
+        json_pack("{s:{s:s, s:s}}", "host", "state_dir", daemon->layout.state_dir, "run_dir",
+                  daemon->layout.run_dir);
+    AUTO_JSON json_t *runtime = json_object();
+    static const struct scope_services none = {0};
+    struct scope_init init = {
+        .registry = daemon->registry,
+        .input = input,
+        .runtime = runtime,
+        .services = &none,
+    };
+    return scope_new(&init);
+}
+
+static void check_provider(struct scope *scope, struct capability *capability,
+                           enum provider_kind kind, const char *chosen, json_t *checks)
+{
+    const char *name = capability->plugin->name;
+    AUTO_FREE char *label = str_format("%s: %s", provider_kind_name(kind), name);
+    banger_error err = BANGER_ERROR_INIT;
+    if (dispatch_provider(scope, capability, "check", provider_check(capability, kind), 0, &err) <
+        0) {
+        add(checks, label, "warn", err.message, err.hint);
+        return;
+    }
+    bool is_chosen = str_equal(chosen, name);
+    AUTO_JSON json_t *runtime = scope_runtime(scope);
+    AUTO_FREE char *key = str_format("%s.doctor", name);
+    const char *told = json_get_string(runtime, key, "works here");
+    AUTO_FREE char *text = str_format("%s%s", told, is_chosen ? " (chosen by auto)" : "");
+    add(checks, label, "pass", text, NULL);
+}
+
+/* Chooses as a start with "auto" would, then tells about every provider. */
+static void check_providers(struct daemon *daemon, json_t *checks, json_t *providers)
+{
+    struct capability *vmm = NULL;
+    for (int kind = 0; kind < PROVIDER_KIND_COUNT; kind++) {
+        struct scope *scope = host_scope(daemon);
+        struct capability *chosen = NULL;
+        banger_error err = BANGER_ERROR_INIT;
+        const char *name = provider_kind_name((enum provider_kind)kind);
+        if (provider_choose(scope, daemon->registry, (enum provider_kind)kind, "auto", vmm, &chosen,
+                            &err) < 0) {
+            add(checks, name, "fail", err.message, err.hint);
+        }
+        const char *chosen_name = chosen != NULL ? chosen->plugin->name : NULL;
+        (void)json_object_set_new(providers, name,
+                                  chosen != NULL ? json_string(chosen_name) : json_null());
+        vmm = kind == PROVIDER_VMM ? chosen : vmm;
+        for (size_t i = 0; i < registry_count(daemon->registry); i++) {
+            struct capability *capability = registry_at(daemon->registry, i);
+            if (provider_offers(capability, (enum provider_kind)kind)) {
+                check_provider(scope, capability, (enum provider_kind)kind, chosen_name, checks);
+            }
+        }
+        scope_unref(scope);
+    }
+}
+
+static void check_capabilities(struct daemon *daemon, json_t *checks)
+{
+    struct scope *scope = host_scope(daemon);
+    for (size_t i = 0; i < registry_count(daemon->registry); i++) {
+        struct capability *capability = registry_at(daemon->registry, i);
+        if (hook_of(capability->plugin, HOOK_CHECK) == NULL) {
+            continue;
+        }
+        banger_error err = BANGER_ERROR_INIT;
+        bool good = dispatch_hook_of(scope, capability, HOOK_CHECK, &err) == 0;
+        add(checks, capability->plugin->name, good ? "pass" : "fail",
+            good ? capability->plugin->summary : err.message, err.hint);
+    }
+    scope_unref(scope);
+}
+
+json_t *doctor_examine(struct daemon *daemon)
+{
+    json_t *checks = json_array();
+    json_t *providers = json_object();
+    check_architecture(checks);
+    check_space(daemon, checks);
+    check_cgroup(checks);
+    check_providers(daemon, checks, providers);
+    check_capabilities(daemon, checks);
+    return json_pack("{s:o, s:o}", "checks", checks, "providers", providers);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Methods about the daemon, its plugins and its host. */
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "daemon/doctor.h"
+#include "daemon/methods.h"
+#include "lifecycle/choose.h"
+#include "store/vm_table.h"
+
+#include <unistd.h>
+
+METHOD(method_daemon_status)
+{
+    (void)request;
+    (void)params;
+    struct daemon *daemon = context;
+    struct vm_list list = {0};
+    if (vm_list_all(daemon->store, &list, err) < 0) {
+        return -1;
+    }
+    int running = 0;
+    for (size_t i = 0; i < list.count; i++) {
+        running += list.items[i].state == VM_RUNNING;
+    }
+    AUTO_FREE char *socket = layout_control_socket(&daemon->layout);
+    *result =
+        json_pack("{s:s, s:i, s:I, s:s, s:s, s:{s:i, s:i}}", "version", BANGER_VERSION, "pid",
+                  (int)getpid(), "uptime_ms", (json_int_t)(clock_mono_ms() - daemon->started_ms),
+                  "home", daemon->layout.state_dir, "socket", socket, "vms", "total",
+                  (int)list.count, "running", running);
+    vm_list_free(&list);
+    return 0;
+}
+
+static void stop_loop(void *context)
+{
+    loop_stop(((struct daemon *)context)->loop);
+}
+
+METHOD(method_daemon_stop)
+{
+    (void)request;
+    (void)params;
+    (void)result;
+    (void)err;
+    struct daemon *daemon = context;
+    loop_post(daemon->loop, stop_loop, daemon);
+    return 0;
+}
+
+static json_t *hook_counters(const struct capability *capability)
+{
+    json_t *hooks = json_object();
+    for (int hook = 0; hook < HOOK_COUNT; hook++) {
+        const struct hook_stats *stats = &capability->stats[hook];
+        if (hook_of(capability->plugin, (enum hook)hook) == NULL) {
+            continue;
+        }
+        uint64_t calls = __atomic_load_n(&stats->calls, __ATOMIC_RELAXED);
+        uint64_t total = __atomic_load_n(&stats->total_ns, __ATOMIC_RELAXED);
+        (void)json_object_set_new(
+            hooks, hook_name((enum hook)hook),
+            json_pack("{s:I, s:I, s:I, s:I}", "calls", (json_int_t)calls, "failures",
+                      (json_int_t)__atomic_load_n(&stats->failures, __ATOMIC_RELAXED), "mean_ns",
+                      (json_int_t)(calls > 0 ? total / calls : 0), "max_ns",
+                      (json_int_t)__atomic_load_n(&stats->max_ns, __ATOMIC_RELAXED)));
+    }
+    return hooks;
+}
+
+static json_t *provided_kinds(const struct capability *capability)
+{
+    json_t *kinds = json_array();
+    for (int kind = 0; kind < PROVIDER_KIND_COUNT; kind++) {
+        if (provider_offers(capability, (enum provider_kind)kind)) {
+            (void)json_array_append_new(kinds,
+                                        json_string(provider_kind_name((enum provider_kind)kind)));
+        }
+    }
+    return kinds;
+}
+
+static json_t *plugin_view(const struct capability *capability)
+{
+    const struct banger_plugin *plugin = capability->plugin;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:b}", "name", plugin->name,
+                     "version", plugin->version, "summary", plugin->summary, "license",
+                     plugin->license, "origin", capability->origin, "provides",
+                     provided_kinds(capability), "hooks", hook_counters(capability), "on_error",
+                     capability->on_error == ON_ERROR_WARN ? "warn" : "abort", "timeout_ms",
+                     (json_int_t)capability->timeout_ms, "stuck",
+                     __atomic_load_n(&capability->stuck, __ATOMIC_RELAXED));
+}
+
+METHOD(method_plugin_list)
+{
+    (void)request;
+    (void)params;
+    (void)err;
+    struct daemon *daemon = context;
+    *result = json_array();
+    for (size_t i = 0; i < registry_count(daemon->registry); i++) {
+        (void)json_array_append_new(*result, plugin_view(registry_at(daemon->registry, i)));
+    }
+    return 0;
+}
+
+static const char *const type_names[] = {
+    [BANGER_CONFIG_STRING] = "string",     [BANGER_CONFIG_INT] = "int",
+    [BANGER_CONFIG_BOOL] = "bool",         [BANGER_CONFIG_SIZE] = "size",
+    [BANGER_CONFIG_DURATION] = "duration", [BANGER_CONFIG_LIST] = "list",
+    [BANGER_CONFIG_JSON] = "table",
+};
+
+static json_t *config_view(const struct capability *capability)
+{
+    const struct banger_plugin *plugin = capability->plugin;
+    json_t *rows = json_array();
+    for (size_t i = 0; i < plugin->config_count; i++) {
+        const struct banger_config_key *key = &plugin->config[i];
+        json_t *row =
+            json_pack("{s:s, s:s, s:s?, s:s?}", "name", key->name, "type", type_names[key->type],
+                      "default", key->default_value, "help", key->help);
+        json_t *value = json_object_get(capability->config, key->name);
+        (void)json_object_set(row, "value", value != NULL ? value : json_null());
+        (void)json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static json_t *name_list(const char *const *names)
+{
+    json_t *list = json_array();
+    for (; names != NULL && *names != NULL; names++) {
+        (void)json_array_append_new(list, json_string(*names));
+    }
+    return list;
+}
+
+METHOD(method_plugin_show)
+{
+    (void)request;
+    struct daemon *daemon = context;
+    const char *name = NULL;
+    if (json_need_string(params, "plugin", &name, err) < 0) {
+        return -1;
+    }
+    const struct capability *capability = registry_find(daemon->registry, name);
+    if (capability == NULL) {
+        (void)error_set(err, BANGER_ENOTFOUND, "no plugin named '%.64s'", name);
+        return error_hint(err, "banger plugin list shows them");
+    }
+    *result = plugin_view(capability);
+    (void)json_object_set_new(*result, "config", config_view(capability));
+    (void)json_object_set_new(*result, "after", name_list(capability->plugin->after));
+    (void)json_object_set_new(*result, "before", name_list(capability->plugin->before));
+    return 0;
+}
+
+METHOD(method_doctor)
+{
+    (void)request;
+    (void)params;
+    (void)err;
+    struct daemon *daemon = context;
+    daemon_wait_ready(daemon);
+    *result = doctor_examine(daemon);
+    return 0;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Methods that only look. */
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "daemon/methods.h"
+#include "lifecycle/lifecycle.h"
+#include "lifecycle/view.h"
+#include "store/oplog.h"
+
+#include <string.h>
+
+METHOD(method_vm_list)
+{
+    (void)request;
+    struct daemon *daemon = context;
+    bool all = false;
+    struct vm_list list = {0};
+    if (json_want_bool(params, "all", &all, err) < 0) {
+        return -1;
+    }
+    struct view_names *names = view_names_load(&daemon->engine, err);
+    if (names == NULL || vm_list_all(daemon->store, &list, err) < 0) {
+        view_names_free(names);
+        return -1;
+    }
+    json_t *rows = json_array();
+    for (size_t i = 0; i < list.count; i++) {
+        if (all || list.items[i].state == VM_RUNNING) {
+            (void)json_array_append_new(rows, view_vm(&daemon->engine, names, &list.items[i]));
+        }
+    }
+    vm_list_free(&list);
+    view_names_free(names);
+    *result = rows;
+    return 0;
+}
+
+METHOD(method_vm_show)
+{
+    (void)request;
+    struct daemon *daemon = context;
+    const char *vm = NULL;
+    if (json_need_string(params, "vm", &vm, err) < 0) {
+        return -1;
+    }
+    *result = view_vm_now(&daemon->engine, vm, err);
+    return *result != NULL ? 0 : -1;
+}
+
+METHOD(method_vm_plan)
+{
+    (void)request;
+    struct daemon *daemon = context;
+    const char *vm = NULL;
+    if (json_need_string(params, "vm", &vm, err) < 0) {
+        return -1;
+    }
+    return lifecycle_plan(&daemon->engine, vm, result, err);
+}
+
+METHOD(method_ops_list)
+{
+    (void)request;
+    struct daemon *daemon = context;
+    const char *reference = NULL;
+    int64_t limit = 50;
+    if (json_want_string(params, "vm", &reference, err) < 0 ||
+        json_want_int(params, "limit", &limit, err) < 0) {
+        return -1;
+    }
+    if (limit < 1 || limit > 1000) {
+        return error_set(err, BANGER_EINVALID, "invalid limit: use 1 to 1000");
+    }
+    struct vm_record vm = {0};
+    if (reference != NULL && vm_find(daemon->store, reference, &vm, err) < 0) {
+        return -1;
+    }
+    *result = oplog_list(daemon->store, reference != NULL ? vm.id : NULL, (size_t)limit, err);
+    vm_record_free(&vm);
+    return *result != NULL ? 0 : -1;
+}
+
+#define EVENT_PAGE 500 /* rows fetched at a time */
+
+/* The past, page by page, so that ten thousand rows never stand in memory at once. */
+static int send_past(struct daemon *daemon, struct listener *listener, int64_t after,
+                     banger_error *err)
+{
+    for (;;) {
+        AUTO_JSON json_t *page = event_list(daemon->store, after, EVENT_PAGE, err);
+        if (page == NULL) {
+            return -1;
+        }
+        size_t i = 0;
+        json_t *event = NULL;
+        json_array_foreach (page, i, event) {
+            listeners_send(&daemon->listeners, listener, event);
+            after = json_get_int(event, "id", after);
+        }
+        if (json_array_size(page) < EVENT_PAGE || rpc_request_cancelled(listener->request)) {
+            return 0;
+        }
+    }
+}
+
+METHOD(method_events_subscribe)
+{
+    (void)result;
+    struct daemon *daemon = context;
+    bool follow = false;
+    struct listener listener = {.request = request};
+    if (json_want_int(params, "after", &listener.after, err) < 0 ||
+        json_want_bool(params, "follow", &follow, err) < 0) {
+        return -1;
+    }
+    if (send_past(daemon, &listener, listener.after, err) < 0) {
+        return -1;
+    }
+    if (follow) {
+        listeners_add(&daemon->listeners, &listener);
+        /* What was written between the last page and the registration. */
+        int status = send_past(daemon, &listener, listener.after, err);
+        while (status == 0 && !rpc_request_cancelled(request)) {
+            rpc_request_wait(request);
+        }
+        listeners_remove(&daemon->listeners, &listener);
+        return status;
+    }
+    return 0;
+}
