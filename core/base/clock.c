@@ -32,15 +32,18 @@ void clock_format(int64_t wall_ms, char text[CLOCK_TEXT_MAX])
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm parts;
     char date[CLOCK_TEXT_MAX - 8] = "";
-    if (gmtime_r(&seconds, &parts) != NULL) {
-        (void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (wall_ms < 0 || gmtime_r(&seconds, &parts) == NULL ||
+        strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
+        (void)snprintf(text, CLOCK_TEXT_MAX, "?"); /* no time that a record can have */
+        return;
     }
     (void)snprintf(text, CLOCK_TEXT_MAX, "%s.%03dZ", date, (int)(wall_ms % 1000));
 }
 
 deadline deadline_in(int64_t ms)
 {
-    return clock_mono_ms() + ms;
+    deadline when;
+    return __builtin_add_overflow(clock_mono_ms(), ms, &when) ? DEADLINE_NONE : when;
 }
 
 int64_t deadline_left_ms(deadline when)

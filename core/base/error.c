@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "error.h"
 
+#include "str.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -66,7 +68,8 @@ int error_set(banger_error *err, enum banger_code code, const char *format, ...)
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     err->code = code;
-    memcpy(err->message, text, sizeof(text));
+    str_make_line(text);
+    memcpy(err->message, text, strlen(text) + 1);
     err->hint[0] = '\0';
     return -1;
 }
@@ -87,10 +90,13 @@ int error_sys(banger_error *err, int errno_value, const char *format, ...)
 int error_hint(banger_error *err, const char *format, ...)
 {
     if (err != NULL) {
+        char text[ERROR_HINT_MAX]; /* the arguments may point into err itself */
         va_list args;
         va_start(args, format);
-        (void)vsnprintf(err->hint, sizeof(err->hint), format, args);
+        (void)vsnprintf(text, sizeof(text), format, args);
         va_end(args);
+        str_make_line(text);
+        memcpy(err->hint, text, strlen(text) + 1);
     }
     return -1;
 }
@@ -106,7 +112,8 @@ int error_prefix(banger_error *err, const char *format, ...)
         if (used >= 0 && (size_t)used < sizeof(text)) {
             (void)snprintf(text + used, sizeof(text) - (size_t)used, "%s", err->message);
         }
-        memcpy(err->message, text, sizeof(text));
+        str_make_line(text);
+        memcpy(err->message, text, strlen(text) + 1);
     }
     return -1;
 }
@@ -122,6 +129,7 @@ void error_join(banger_error *err, const banger_error *other)
     }
     size_t used = strlen(err->message);
     (void)snprintf(err->message + used, sizeof(err->message) - used, "; also: %s", other->message);
+    str_make_line(err->message); /* a cut may have split a character */
     if (err->hint[0] == '\0') {
         memcpy(err->hint, other->hint, sizeof(err->hint));
     }

@@ -14,7 +14,8 @@
 
 typedef struct banger_error {
     enum banger_code code;
-    char message[ERROR_MESSAGE_MAX]; /* what failed and why, one line, no full stop */
+    /* Both are UTF-8 and safe to print, whatever the arguments were: one line, no controls. */
+    char message[ERROR_MESSAGE_MAX]; /* what failed and why, no full stop */
     char hint[ERROR_HINT_MAX];       /* what to do about it; empty: nothing to say */
 } banger_error;
 

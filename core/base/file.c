@@ -13,7 +13,7 @@
 int dir_make(const char *path, mode_t mode, banger_error *err)
 {
     AUTO_FREE char *copy = xstrdup(path);
-    for (char *at = copy + 1;; at++) {
+    for (char *at = copy + (path[0] == '/');; at++) {
         if (*at != '/' && *at != '\0') {
             continue;
         }
@@ -24,9 +24,14 @@ int dir_make(const char *path, mode_t mode, banger_error *err)
         }
         *at = saved;
         if (saved == '\0') {
-            return 0;
+            break;
         }
     }
+    struct stat info;
+    if (stat(path, &info) < 0 || !S_ISDIR(info.st_mode)) {
+        return error_sys(err, ENOTDIR, "cannot create the folder %s", path);
+    }
+    return 0;
 }
 
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)
@@ -34,13 +39,16 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
     (void)info;
     (void)kind;
     (void)where;
-    return remove(path);
+    return remove(path) < 0 && errno != ENOENT ? -1 : 0; /* somebody else's removal is as good */
 }
 
 int dir_remove(const char *path, banger_error *err)
 {
-    if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0 && errno != ENOENT) {
-        return error_sys(err, errno, "cannot remove the folder %s", path);
+    int status = nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    int saved = errno;
+    struct stat info;
+    if (status != 0 && (saved != ENOENT || lstat(path, &info) == 0)) {
+        return error_sys(err, saved, "cannot remove the folder %s", path);
     }
     return 0;
 }
@@ -56,11 +64,13 @@ int file_read(const char *path, size_t limit, struct buf *out, banger_error *err
         buf_reserve(out, 65536);
         ssize_t got = fd_read_full(fd, out->data + out->length, 65536, err);
         if (got < 0) {
+            out->length = start;
             return error_prefix(err, "%s: ", path);
         }
         out->length += (size_t)got;
         out->data[out->length] = '\0';
         if (out->length - start > limit) {
+            out->length = start;
             return error_set(err, BANGER_EINVALID, "%s is longer than %zu bytes", path, limit);
         }
         if (got < 65536) {
@@ -86,7 +96,8 @@ static int sync_parent(const char *path, banger_error *err)
 static int write_and_sync(const char *path, const void *data, size_t length, mode_t mode,
                           banger_error *err)
 {
-    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+    (void)unlink(path); /* of a crash: its mode and owner may be others */
+    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0) {
         return error_sys(err, errno, "cannot create %s", path);
     }
@@ -209,42 +220,68 @@ static int copy_extent(int from, int to, off_t length, banger_error *err)
     return 0;
 }
 
-int fd_copy_sparse(int from, int to, off_t length, banger_error *err)
+/* The next run of data in [at, end): 1 found, 0 nothing but a hole, -1. */
+static int next_extent(int fd, off_t at, off_t end, off_t *data, off_t *hole, banger_error *err)
 {
-    off_t from_start = lseek(from, 0, SEEK_CUR);
-    off_t to_start = lseek(to, 0, SEEK_CUR);
-    if (from_start < 0 || to_start < 0) {
-        return error_sys(err, errno, "cannot seek");
+    *hole = end;
+    *data = lseek(fd, at, SEEK_DATA);
+    if (*data < 0 && errno == EINVAL) { /* the file system does not tell: all is data */
+        *data = at;
+        return 1;
     }
-    off_t end = from_start + length;
-    for (off_t at = from_start; at < end;) {
-        off_t data = lseek(from, at, SEEK_DATA);
-        if (data < 0 && errno == ENXIO) {
-            break; /* nothing but a hole to the end */
+    if (*data < 0 && errno != ENXIO) {
+        return error_sys(err, errno, "cannot find the data of a sparse file");
+    }
+    if (*data < 0 || *data >= end) {
+        return 0;
+    }
+    off_t found = lseek(fd, *data, SEEK_HOLE);
+    if (found < 0) {
+        return error_sys(err, errno, "cannot find the holes of a sparse file");
+    }
+    *hole = found < end ? found : end;
+    return 1;
+}
+
+static int copy_extents(int from, int to, off_t start, off_t end, off_t to_start, banger_error *err)
+{
+    off_t data;
+    off_t hole;
+    for (off_t at = start; at < end; at = hole) {
+        int found = next_extent(from, at, end, &data, &hole, err);
+        if (found <= 0) {
+            return found;
         }
-        off_t hole = data < 0 ? -1 : lseek(from, data, SEEK_HOLE);
-        if (hole < 0) {
-            return error_sys(err, errno, "cannot find the data of a sparse file");
-        }
-        hole = hole < end ? hole : end;
-        if (data >= end) {
-            break;
-        }
-        if (lseek(from, data, SEEK_SET) < 0 ||
-            lseek(to, to_start + (data - from_start), SEEK_SET) < 0) {
+        if (lseek(from, data, SEEK_SET) < 0 || lseek(to, to_start + (data - start), SEEK_SET) < 0) {
             return error_sys(err, errno, "cannot seek");
         }
         if (copy_extent(from, to, hole - data, err) < 0) {
             return -1;
         }
-        at = hole;
     }
+    return 0;
+}
+
+int fd_copy_sparse(int from, int to, off_t length, banger_error *err)
+{
+    off_t start = lseek(from, 0, SEEK_CUR);
+    off_t to_start = lseek(to, 0, SEEK_CUR);
+    if (start < 0 || to_start < 0) {
+        return error_sys(err, errno, "cannot seek");
+    }
+    off_t end = start + length;
+    off_t to_end = to_start + length;
     struct stat info;
-    if (fstat(to, &info) == 0 && info.st_size < to_start + length &&
-        ftruncate(to, to_start + length) < 0) {
+    if (fstat(from, &info) < 0 || info.st_size < end) {
+        return error_set(err, BANGER_EIO, "the file is shorter than what is to be copied");
+    }
+    if (copy_extents(from, to, start, end, to_start, err) < 0) {
+        return -1;
+    }
+    if (fstat(to, &info) == 0 && info.st_size < to_end && ftruncate(to, to_end) < 0) {
         return error_sys(err, errno, "cannot extend");
     }
-    if (lseek(from, end, SEEK_SET) < 0 || lseek(to, to_start + length, SEEK_SET) < 0) {
+    if (lseek(from, end, SEEK_SET) < 0 || lseek(to, to_end, SEEK_SET) < 0) {
         return error_sys(err, errno, "cannot seek");
     }
     return 0;

@@ -30,7 +30,8 @@ int fd_write_all(int fd, const void *data, size_t length, banger_error *err);
 /* Reads until `length` bytes or the end; returns how many. */
 ssize_t fd_read_full(int fd, void *data, size_t length, banger_error *err);
 /* Copies `length` bytes between regular files at their current offsets, leaving holes as holes and
- * falling back from copy_file_range to read and write across file systems (EXDEV). */
+ * falling back from copy_file_range to read and write across file systems (EXDEV). `to` has nothing
+ * there yet. */
 int fd_copy_sparse(int from, int to, off_t length, banger_error *err);
 
 #endif

@@ -47,15 +47,9 @@ json_t *json_lossy_string(const char *text)
 
 json_t *json_at(const json_t *json, const char *dotted)
 {
-    char part[128];
     while (json != NULL && *dotted != '\0') {
         size_t length = strcspn(dotted, ".");
-        if (length >= sizeof(part)) {
-            return NULL;
-        }
-        memcpy(part, dotted, length);
-        part[length] = '\0';
-        json = json_object_get(json, part);
+        json = json_object_getn(json, dotted, length);
         dotted += length + (dotted[length] == '.');
     }
     return (json_t *)json;
@@ -63,20 +57,16 @@ json_t *json_at(const json_t *json, const char *dotted)
 
 void json_put(json_t *json, const char *dotted, json_t *value)
 {
-    char part[128];
     for (;;) {
         size_t length = strcspn(dotted, ".");
-        length = length < sizeof(part) ? length : sizeof(part) - 1;
-        memcpy(part, dotted, length);
-        part[length] = '\0';
         if (dotted[length] == '\0') {
-            (void)json_object_set_new(json, part, value);
+            (void)json_object_setn_new(json, dotted, length, value);
             return;
         }
-        json_t *next = json_object_get(json, part);
+        json_t *next = json_object_getn(json, dotted, length);
         if (!json_is_object(next)) {
             next = json_object();
-            (void)json_object_set_new(json, part, next);
+            (void)json_object_setn_new(json, dotted, length, next);
         }
         json = next;
         dotted += length + 1;
@@ -159,6 +149,9 @@ int json_want_bool(const json_t *params, const char *name, bool *value, banger_e
 int json_only_keys(const char *what, const json_t *object, const char *const *known,
                    banger_error *err)
 {
+    if (object != NULL && !json_is_object(object)) {
+        return error_set(err, BANGER_EINVALID, "%s must be an object", what);
+    }
     size_t count = 0;
     while (known[count] != NULL) {
         count++;

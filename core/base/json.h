@@ -16,7 +16,8 @@ char *json_text(const json_t *json);
 json_t *json_lossy_string(const char *text);
 /* The value at "a.b.c" in nested objects; a borrowed reference or NULL. */
 json_t *json_at(const json_t *json, const char *dotted);
-/* Sets the value at "a.b.c", making objects on the way. Steals `value`. */
+/* Sets the value at "a.b.c", making objects on the way. Steals `value`; one that cannot be set
+ * (NULL, a key that is not UTF-8) is dropped. */
 void json_put(json_t *json, const char *dotted, json_t *value);
 
 const char *json_get_string(const json_t *json, const char *dotted, const char *fallback);

@@ -37,20 +37,24 @@ int log_parse_level(const char *name)
 
 void log_write(enum banger_log_level level, const char *format, ...)
 {
-    if ((int)level > atomic_load(&threshold)) {
+    int known = (int)level; /* a plugin may say any number */
+    known = known < BANGER_LOG_ERROR ? BANGER_LOG_ERROR : known;
+    known = known > BANGER_LOG_DEBUG ? BANGER_LOG_DEBUG : known;
+    if (known > atomic_load(&threshold)) {
         return;
     }
     va_list args;
     va_start(args, format);
     AUTO_FREE char *text = str_vformat(format, args);
     va_end(args);
+    str_make_line(text); /* what a guest sent must not look like lines of ours */
 
     char when[CLOCK_TEXT_MAX] = "";
     if (getenv("JOURNAL_STREAM") == NULL) {
         clock_format(clock_wall_ms(), when);
     }
     AUTO_FREE char *line =
-        str_format("%s%s%-5s %s\n", when, when[0] != '\0' ? " " : "", level_names[level], text);
+        str_format("%s%s%-5s %s\n", when, when[0] != '\0' ? " " : "", level_names[known], text);
     /* One write, so that lines of several threads do not mix. Nothing can be done if it fails. */
     if (write(STDERR_FILENO, line, strlen(line)) < 0) {
         return;

@@ -25,6 +25,9 @@ static struct shown show(const char *value)
         unsigned char c = (unsigned char)value[used];
         out.text[used] = c < 0x20 || c == 0x7f ? '?' : (char)c;
     }
+    while (value[used] != '\0' && used > 0 && ((unsigned char)value[used] & 0xc0) == 0x80) {
+        used--; /* not in the middle of a character */
+    }
     (void)snprintf(out.text + used, sizeof(out.text) - used, "%s",
                    value[used] != '\0' ? "..." : "");
     return out;
@@ -240,6 +243,12 @@ int size_parse(const char *what, const char *text, int64_t unit, int64_t minimum
                      show(text).text, low, high);
 }
 
+static void duration_format(int64_t ms, char text[24])
+{
+    bool whole = ms % 1000 == 0;
+    (void)snprintf(text, 24, "%" PRId64 "%s", whole ? ms / 1000 : ms, whole ? "s" : "ms");
+}
+
 int duration_parse(const char *what, const char *text, int64_t minimum, int64_t maximum,
                    int64_t *ms, banger_error *err)
 {
@@ -249,10 +258,13 @@ int duration_parse(const char *what, const char *text, int64_t minimum, int64_t 
         *ms = value;
         return 0;
     }
+    char low[24];
+    char high[24];
+    duration_format(minimum, low);
+    duration_format(maximum, high);
     return error_set(err, BANGER_EINVALID,
-                     "invalid %s '%s': use a duration from %" PRId64 "ms to %" PRId64
-                     "s, such as 500ms, 10s or 2m",
-                     what, show(text).text, minimum, maximum / 1000);
+                     "invalid %s '%s': use a duration from %s to %s, such as 500ms, 10s or 2m",
+                     what, show(text).text, low, high);
 }
 
 int number_parse(const char *what, const char *text, int64_t minimum, int64_t maximum,

@@ -51,8 +51,12 @@ char *buf_steal(struct buf *buf);                 /* never NULL; the buffer is e
 
 #define AUTO_BUF __attribute__((cleanup(buf_free)))
 
-/* Copies `text` with every control character and ANSI escape made visible or dropped, so that what
- * a guest sent cannot drive the terminal. Newlines and tabs stay. Returns a new string. */
+/* Copies `text` without control characters (C0, DEL, C1) and escape sequences (ECMA-48), so that
+ * what a guest sent cannot drive the terminal. Newlines and tabs stay; bytes that are no UTF-8
+ * become '?'. Returns a new string. */
 char *str_printable(const char *text, size_t length);
+/* Makes one line of UTF-8 of it, in place and of the same length: control characters become spaces,
+ * bytes that are no UTF-8 '?'. An incomplete character at the end, where a buffer cut it, goes. */
+void str_make_line(char *text);
 
 #endif
