@@ -14,7 +14,8 @@ MUSL_CC ?= musl-gcc
 SANITIZE ?=
 
 LIBS_CORE := lua5.4 sqlite3 jansson libarchive libkmod ext2fs libcrypto liblz4 liblzma libzstd
-CPPFLAGS += -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Icore
+CPPFLAGS += -D_GNU_SOURCE -DBANGER_PLUGIN_DIR='"$(PREFIX)/lib/banger/plugins"' \
+            -DBANGER_LIBEXEC_DIR='"$(PREFIX)/libexec/banger"' -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Icore
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
         -Wpointer-arith -Wwrite-strings -Wvla -Wno-missing-field-initializers
@@ -72,17 +73,81 @@ $(BUILD)/bin/banger-agent: $(AGENT_SRC) $(wildcard core/agent/*.h)
 	@mkdir -p $(@D)
 	$(MUSL_CC) $(AGENT_CFLAGS) $(CPPFLAGS) $(AGENT_SRC) -Wl,--gc-sections -s -o $@
 
-# One folder a plugin; plugins/NAME/libs names the pkg-config modules that it links.
+# One folder a plugin; plugins/NAME/libs names the pkg-config modules that it links, plugins/NAME/shared
+# the files of plugins/common that it is built with.
+plugin_src = $(wildcard plugins/$(1)/*.c) $(addprefix plugins/common/,$(shell cat plugins/$(1)/shared 2>/dev/null))
 define plugin_rule
-$(BUILD)/plugins/$(1).so: $(wildcard plugins/$(1)/*.c) $(wildcard plugins/$(1)/*.h) $(wildcard include/banger/*.h)
+$(BUILD)/plugins/$(1).so: $(call plugin_src,$(1)) $(wildcard plugins/$(1)/*.h plugins/common/*.h include/banger/*.h)
 	@mkdir -p $$(@D)
 	$$(CC) $$(filter-out -MMD -MP,$$(BASE_CFLAGS)) -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -fPIC -shared \
-	  $$(BASE_LDFLAGS) $(wildcard plugins/$(1)/*.c) -o $$@ \
+	  $$(BASE_LDFLAGS) $(call plugin_src,$(1)) -o $$@ \
 	  $(if $(wildcard plugins/$(1)/libs),$$(shell pkg-config --cflags --libs $(shell cat plugins/$(1)/libs 2>/dev/null)))
 endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$(p))))
 
 include tests/tests.mk
+
+# -- For people ---------------------------------------------------------------------------------------
+
+.PHONY: help quickstart check lint bench install uninstall format
+
+help:
+	@echo 'make              build everything below $(BUILD)/'
+	@echo 'make quickstart   install packages, build, boot a guest and run a command in it (root)'
+	@echo 'make check        install packages, build, run every test (root)'
+	@echo 'make unit         the unit tests alone, without root'
+	@echo 'make asan, tsan   build with sanitizers into $(BUILD)/asan, $(BUILD)/tsan'
+	@echo 'make fuzz         build the fuzz targets into $(BUILD)/fuzz'
+	@echo 'make bench        measure, as JSON and a table'
+	@echo 'make lint         format, static analysis, layering'
+	@echo 'make format       rewrite the sources in the house format'
+	@echo 'make install      PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+
+quickstart:
+	@share/build/packages.sh build run
+	@$(MAKE) --no-print-directory -s -j2 all
+	@BUILD=$(BUILD) share/build/quickstart.sh
+
+CHECK_GROUPS ?= headers arrows unit asan tsan fuzz integration
+check:
+	@share/build/packages.sh build run images test
+	@$(MAKE) --no-print-directory -s -j2 all tests
+	@$(MAKE) --no-print-directory -s -j2 asan
+	@$(MAKE) --no-print-directory -s -j2 tsan
+	@$(MAKE) --no-print-directory -s -j2 fuzz
+	@BUILD=$(BUILD) tests/run.sh $(CHECK_GROUPS)
+
+lint:
+	@share/build/packages.sh build lint
+	@share/build/lint.sh
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+bench: all tests
+	@share/build/packages.sh build run
+	@BUILD=$(BUILD) tests/bench/run.sh
+
+# -- Installation ---------------------------------------------------------------------------------------
+
+LIBEXECDIR = $(PREFIX)/libexec/banger
+PLUGINDIR = $(PREFIX)/lib/banger/plugins
+MANDIR = $(PREFIX)/share/man
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PLUGINDIR)
+	install -m 755 $(BUILD)/bin/banger $(DESTDIR)$(PREFIX)/bin/banger
+	install -m 755 $(BUILD)/bin/bangerd $(BUILD)/bin/banger-agent $(DESTDIR)$(LIBEXECDIR)/
+	install -m 644 $(PLUGIN_FILES) $(DESTDIR)$(PLUGINDIR)/
+	install -d $(DESTDIR)$(PREFIX)/include/banger $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/share/doc/banger
+	install -m 644 include/banger/*.h $(DESTDIR)$(PREFIX)/include/banger/
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@PLUGINDIR@|$(PLUGINDIR)|g' \
+	  share/pkgconfig/banger.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/banger.pc
+	install -m 644 README.md CHANGELOG.md COPYING share/doc/*.md share/config/config.lua $(DESTDIR)$(PREFIX)/share/doc/banger/
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/banger $(DESTDIR)$(PREFIX)/lib/pkgconfig/banger.pc
+	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/lib/banger $(DESTDIR)$(PREFIX)/include/banger $(DESTDIR)$(PREFIX)/share/doc/banger
 
 .PHONY: clean
 clean:

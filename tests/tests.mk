@@ -1,19 +1,41 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Unit tests: one program a file of tests/unit, linked with the core and cmocka.
-# Fixtures: one .so a file of tests/fixtures/plugins.
+# Fixtures: one .so a file of tests/fixtures/plugins, and the stub VMM.
+# Fuzz targets: one program a file of tests/fuzz, by clang's libFuzzer.
 
-UNIT_SRC := $(wildcard tests/unit/test_*.c)
-UNIT_TESTS := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+UNIT_SHARED := $(filter-out tests/unit/test_%.c tests/unit/fake_%.c,$(wildcard tests/unit/*.c))
 FIXTURE_PLUGINS := $(patsubst tests/fixtures/plugins/%.c,$(BUILD)/tests/plugins/%.so,$(wildcard tests/fixtures/plugins/*.c))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_CC ?= clang
 
-$(BUILD)/tests/test_%: tests/unit/test_%.c $(CORE_LIB)
+TEST_CPPFLAGS = $(CPPFLAGS) -Itests -Itests/unit $(CORE_CFLAGS)
+
+$(BUILD)/tests/test_%: tests/unit/test_%.c $(UNIT_SHARED) $(CORE_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(CPPFLAGS) -Itests $(CORE_CFLAGS) $< $(BASE_LDFLAGS) $(CORE_LIB) $(CORE_LIBS) -lcmocka -o $@
+	$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(TEST_CPPFLAGS) $< $(UNIT_SHARED) $(BASE_LDFLAGS) $(CORE_LIB) $(CORE_LIBS) -lcmocka -o $@
 
 $(BUILD)/tests/plugins/%.so: tests/fixtures/plugins/%.c $(wildcard include/banger/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) -D_GNU_SOURCE -Iinclude -fPIC -shared $(BASE_LDFLAGS) $< -o $@ $(shell pkg-config --cflags --libs jansson)
 
-.PHONY: unit
-unit: $(UNIT_TESTS) $(FIXTURE_PLUGINS) $(PLUGIN_FILES) $(BUILD)/bin/banger-agent
-	@status=0; for t in $(UNIT_TESTS); do echo "== $$t"; BANGER_BUILD=$(abspath $(BUILD)) $$t || status=1; done; exit $$status
+# A fuzz target is compiled with the whole core, so that all of it is instrumented.
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(CORE_SRC)
+	@mkdir -p $(@D)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz/core CC=$(FUZZ_CC) SANITIZE=fuzzer-no-link,address,undefined CFLAGS="-O1 -g" $(BUILD)/fuzz/core/libcore.a
+	$(FUZZ_CC) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined $(TEST_CPPFLAGS) $< $(BUILD)/fuzz/core/libcore.a $(CORE_LIBS) -pthread -o $@
+
+-include tests/unit/plugin_tests.mk
+-include tests/fixtures/stub-vmm/stub_vmm.mk
+
+.PHONY: tests unit asan tsan fuzz
+tests: $(UNIT_TESTS) $(FIXTURE_PLUGINS)
+
+unit: all tests
+	tests/run.sh unit
+
+asan:
+	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined CFLAGS="-O1 -g" all tests
+tsan:
+	$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread CFLAGS="-O1 -g" all tests
+fuzz: $(FUZZ_TARGETS)

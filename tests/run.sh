@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Runs test groups and counts what they say: tests/run.sh GROUP...
+# Every group speaks TAP (testanything.org); the last line is `N passed, N failed, N skipped`. A program
+# that ends badly, or before the number of tests it announced, counts as a failure of its own.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+build=$(realpath "${BUILD:-build}")
+export BANGER_BUILD=$build CMOCKA_MESSAGE_OUTPUT=TAP
+
+passed=0 failed=0 skipped=0
+failures=()
+
+# Reads TAP from the file $2, adds to the counts; $1 names the source, $3 is its exit status.
+count() {
+  local ok bad skip plan
+  skip=$(grep -cE '^ok .*# ?[Ss][Kk][Ii][Pp]' "$2")
+  ok=$(($(grep -cE '^ok ' "$2") - skip))
+  bad=$(grep -cE '^not ok ' "$2")
+  plan=$(sed -nE 's/^1\.\.([0-9]+).*/\1/p' "$2" | awk "{n += \$1} END {print n + 0}")
+  passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+  if [ "$bad" -gt 0 ]; then
+    failures+=("$1: $(grep -E '^not ok ' "$2" | head -5 | paste -sd';' -)")
+  elif [ "$3" -ne 0 ] || [ "$((ok + skip))" -ne "${plan:-0}" ]; then
+    failed=$((failed + 1))
+    failures+=("$1: ended with status $3 after $((ok + skip)) of ${plan:-no} tests")
+  fi
+}
+
+# tap NAME COMMAND...: runs it, shows what it prints, counts it.
+tap() {
+  local name=$1 log status
+  shift
+  log=$(mktemp)
+  echo "# $name"
+  "$@" 2>&1 </dev/null | tee "$log"
+  status=${PIPESTATUS[0]}
+  count "$name" "$log" "$status"
+  rm -f "$log"
+}
+
+# A check with one outcome, as one test.
+single() {
+  local name=$1
+  shift
+  if "$@"; then echo "1..1"; echo "ok 1 - $name"; else echo "1..1"; echo "not ok 1 - $name"; return 1; fi
+}
+
+unit_of() { # unit_of BUILD: every unit program of a build folder
+  local program
+  for program in "$1"/tests/test_*; do
+    [ -x "$program" ] && [ ! -d "$program" ] || continue
+    BANGER_BUILD=$1 tap "$(basename "$1")/$(basename "$program")" "$program"
+  done
+}
+
+fuzz_smoke() {
+  local program
+  for program in "$build"/fuzz/fuzz_*; do
+    [ -x "$program" ] || continue
+    tap "$(basename "$program")" single "$(basename "$program"): ${FUZZ_RUNS:-20000} inputs" \
+      "$program" -runs="${FUZZ_RUNS:-20000}" -max_total_time=20 -verbosity=0 -close_fd_mask=1
+  done
+}
+
+for group in "$@"; do
+  case "$group" in
+    unit) unit_of "$build" ;;
+    asan) ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1 unit_of "$build/asan" ;;
+    tsan) TSAN_OPTIONS=halt_on_error=1 unit_of "$build/tsan" ;;
+    headers) tap headers single "public headers stand alone, as C11 and C++17" share/build/headers.sh ;;
+    arrows) tap arrows single "includes point down" share/build/arrows.sh ;;
+    fuzz) fuzz_smoke ;;
+    integration) tap integration bats --tap "${BATS_ARGS[@]:-tests/integration}" ;;
+    *) echo "tests/run.sh: no group '$group'" >&2; exit 2 ;;
+  esac
+done
+
+if [ "${#failures[@]}" -gt 0 ]; then
+  printf '\nfailed:\n'
+  printf '  %s\n' "${failures[@]}"
+fi
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" -eq 0 ]
