@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A host for testing plugins: getters answer from one JSON document, everything a plugin does is
+ * recorded. Needs jansson and nothing of banger's core, so that a third party's plugin can be
+ * tested with it too.
+ */
+#ifndef TESTS_FAKE_HOST_H
+#define TESTS_FAKE_HOST_H
+
+#include <banger/plugin.h>
+#include <jansson.h>
+#include <stdbool.h>
+
+/* The entry symbol of the plugin that the test is linked with. */
+const struct banger_plugin *banger_plugin_v1(void);
+
+struct fake_host;
+
+/* `input`: {"vm": {"id": "..."}, "config": {...}}: a getter's key is a dotted path into it. `input`
+ * is read as json_loads does; anything else than an object ends the test program. */
+struct fake_host *fake_host_new(const char *input);
+/* Ends what was really spawned (KILL) and reaps it. */
+void fake_host_free(struct fake_host *fake);
+
+/* Sets or replaces one value of the input; steals `value`. */
+void fake_host_set(struct fake_host *fake, const char *dotted, json_t *value);
+
+/* Calls a hook as the core would; a hook that is NULL is a success. */
+int fake_host_call(struct fake_host *fake, banger_hook hook);
+/* Forgets the recorded error, so that the next call starts afresh. */
+void fake_host_clear_error(struct fake_host *fake);
+const struct banger_host *fake_host_table(void);
+struct banger_call *fake_host_handle(struct fake_host *fake);
+
+/* -- How the host is to behave --------------------------------------------------------------------
+ */
+
+void fake_host_set_remaining(struct fake_host *fake, int64_t ms); /* default 10000, never running */
+/* From now on remaining_ms tells the time left until this deadline. */
+void fake_host_set_deadline(struct fake_host *fake, int64_t ms);
+void fake_host_cancel_after(struct fake_host *fake, int questions); /* 0: at the first */
+/* Answers `run` by itself instead of executing anything; returns a new reference to the result,
+ * NULL: cannot be run. */
+typedef json_t *(*fake_runner)(const json_t *argv);
+void fake_host_set_runner(struct fake_host *fake, fake_runner runner);
+void fake_host_really_spawn(struct fake_host *fake); /* default: spawn records and does nothing */
+
+/* -- What the plugin did; all borrowed ------------------------------------------------------------
+ */
+
+int fake_host_code(struct fake_host *fake);          /* enum banger_code; 0: no failure */
+const char *fake_host_error(struct fake_host *fake); /* "" when there is none */
+const char *fake_host_hint(struct fake_host *fake);
+/* {"section": [value, ...]} in the order of the contributions. */
+const json_t *fake_host_contributions(struct fake_host *fake);
+/* The only or last value of a section, NULL: none. */
+const json_t *fake_host_contribution(struct fake_host *fake, const char *section);
+const json_t *fake_host_stored(struct fake_host *fake, const char *key); /* set_json's */
+const json_t *fake_host_spawns(struct fake_host *fake); /* [{"argv":[],"options":{}}] */
+const json_t *fake_host_runs(struct fake_host *fake);   /* [argv, ...] */
+const json_t *fake_host_events(struct fake_host *fake); /* [{"name","data"}] */
+const json_t *fake_host_progress(struct fake_host *fake);
+const json_t *fake_host_log(struct fake_host *fake); /* [text, ...] */
+/* [{"id","kind","key","attrs","state"}]: those not gone. Plugins see it as `resources`. */
+const json_t *fake_host_resources(struct fake_host *fake);
+pid_t fake_host_pid(struct fake_host *fake); /* of the last real spawn; 0: none */
+
+#endif
