@@ -4,8 +4,8 @@
 #ifndef IMAGE_COMMAND_H
 #define IMAGE_COMMAND_H
 
-#include "image/context.h"
-#include "image/staging.h"
+#include "context.h"
+#include "staging.h"
 
 struct command {
     struct staging *staging; /* where it works; its journal row names the process meanwhile */

@@ -3,7 +3,7 @@
 #ifndef IMAGE_CONTEXT_H
 #define IMAGE_CONTEXT_H
 
-#include "image/image.h"
+#include "image.h"
 
 void context_progress(const struct image_context *context, const char *format, ...)
     BANGER_PRINTF(2, 3);

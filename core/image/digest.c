@@ -8,8 +8,9 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-#define DIGEST_BLOCK ((size_t)1024 * 1024) /* one look at `cancelled` a MiB: about a millisecond   \
-                                            */
+#define DIGEST_BLOCK                                                                               \
+    ((size_t)1024 * 1024) /* one look at `cancelled` a MiB: about a millisecond                    \
+                           */
 
 static void digest_free(EVP_MD_CTX **digest)
 {

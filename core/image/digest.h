@@ -3,7 +3,7 @@
 #ifndef IMAGE_DIGEST_H
 #define IMAGE_DIGEST_H
 
-#include "image/context.h"
+#include "context.h"
 
 /* The whole file, from its start; the descriptor's offset stays where it is. Holes are read as the
  * zeros that they stand for. `context` may be NULL: then nobody can cancel. */

@@ -116,9 +116,11 @@ static int commit_record(struct staging *staging, staging_insert_fn insert, cons
     if (store_begin(store, err) < 0) {
         return -1;
     }
-    if (insert(store, record, err) < 0 || journal_gone(store, staging->journal_id, err) < 0 ||
-        store_commit(store, err) < 0) {
+    if (insert(store, record, err) < 0 || journal_gone(store, staging->journal_id, err) < 0) {
         store_rollback(store);
+        return -1;
+    }
+    if (store_commit(store, err) < 0) { /* it has rolled back */
         return -1;
     }
     staging->journal_id = 0;
@@ -167,11 +169,11 @@ static int64_t journal_and_remove(const struct image_context *context, enum stag
     }
     int64_t row =
         journal_intend(context->store, NULL, STAGING_OWNER, STAGING_RESOURCE, final, attrs, err);
-    if (row < 0 || remove(context->store, id, err) < 0 || store_commit(context->store, err) < 0) {
+    if (row < 0 || remove(context->store, id, err) < 0) {
         store_rollback(context->store);
         return -1;
     }
-    return row;
+    return store_commit(context->store, err) < 0 ? -1 : row;
 }
 
 int staging_delete(const struct image_context *context, enum staging_kind kind, const char *id,

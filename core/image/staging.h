@@ -16,7 +16,7 @@
 #define IMAGE_STAGING_H
 
 #include "base/process.h"
-#include "image/image.h"
+#include "image.h"
 #include "store/journal.h"
 
 enum staging_kind {
