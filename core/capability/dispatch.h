@@ -10,6 +10,8 @@
  *    returns), and the operation goes on with the failure. A plugin in our process cannot be
  * stopped; it can be left behind.
  * 3. What hooks see and change (the scope) is reference-counted and locked for that reason.
+ * 4. A capability may change nothing in `check` and `contributeMachineConfig` (a provider: `check`
+ *    and `contribute`): host functions with effects fail there.
  */
 #ifndef CAPABILITY_DISPATCH_H
 #define CAPABILITY_DISPATCH_H
@@ -38,9 +40,9 @@ struct scope_init {
     struct registry *registry;
     struct store *store; /* for the journal; NULL: no journal in this scope */
     const char *vm_id;   /* NULL: about the host (doctor) */
-    json_t *input;   /* borrowed: {"vm":{},"image":{},"kernel":{},"change":{}}: what getters see */
-    json_t *runtime; /* borrowed, copied in: {"NAME":{}} */
-    const struct scope_services *services;
+    json_t *input;   /* copied in: {"vm":{},"image":{},"kernel":{},"change":{}}: what getters see */
+    json_t *runtime; /* copied in: {"NAME":{}} */
+    const struct scope_services *services; /* copied in; NULL: none */
     void *context;
 };
 
@@ -61,7 +63,8 @@ int dispatch_hook(struct scope *scope, enum hook hook, banger_error *err);
 /* The same of one capability (doctor asks each). */
 int dispatch_hook_of(struct scope *scope, struct capability *capability, enum hook hook,
                      banger_error *err);
-/* Runs a provider's function, with `name` for logs and errors ("launch"). NULL function: success.
+/* Runs a provider's function, with `name` for logs and errors ("launch"; a literal: a hook that is
+ * left behind goes on using it). NULL function: success.
  * `timeout_ms` 0: the capability's own. Policy is always abort. */
 int dispatch_provider(struct scope *scope, struct capability *capability, const char *name,
                       banger_hook function, int64_t timeout_ms, banger_error *err);

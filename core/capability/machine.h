@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The machine document: what a VMM is asked to run, composed from contributions, each remembered
- * with the name of who made it. The table in machine.c (name, shape, rule) is the definition:
+ * with the name of who made it. The table in machine_sections.c (name, shape, rule) is the
+ * definition; where a section is a list, a contribution is a list or one item of it:
  *
  *   vcpu, memory_mib        numbers, set once
  *   kernel, initramfs       host paths, set once

@@ -42,26 +42,37 @@ struct hook_stats { /* updated with atomics */
 };
 
 struct capability {
-    const struct banger_plugin *plugin;
-    char *origin;           /* the .so file, or "built-in" */
-    enum on_error on_error; /* from the configuration */
+    const struct banger_plugin *plugin; /* a copy of full size: no field needs BANGER_HAS */
+    char *origin;                       /* the .so file, or "built-in" */
+    enum on_error on_error;             /* from the configuration */
     int64_t timeout_ms;
     int order;      /* place in the configuration's order; INT_MAX: not listed */
     json_t *config; /* the plugin's keys, checked and completed; never NULL */
     struct hook_stats stats[HOOK_COUNT];
-    _Atomic int stuck; /* 1 while a hook of it has outlived its deadline and not returned */
+    _Atomic int stuck; /* hooks of it that have outlived their deadline and not returned */
 };
 
 struct registry *registry_new(void);
+/* Calls every plugin's `stop`, last first, and frees. What belongs to a stuck capability is left:
+ * its code may still return. */
 void registry_free(struct registry *registry);
 
+/* The time limit of hooks where a policy has none (hook_timeout of the configuration); for plugins
+ * added from then on. 10 seconds unless set. */
+void registry_set_timeout(struct registry *registry, int64_t timeout_ms);
+
 /* Everything a plugin is, and how it is to be treated: registered whole or not at all. Checks
- * magic, ABI, sizes, name, duplicate name, declared keys. `policy` (may be NULL) is the plugin's
- * table of the configuration: {"on_error","timeout","order", KEY...}. */
+ * magic, ABI, sizes, name, duplicate name, declared keys, and calls the plugin's `start`. `policy`
+ * (may be NULL) is the plugin's table of the configuration: {"on_error","timeout","order", KEY...};
+ * one with enabled=false makes this a success that registers nothing. */
 int registry_add(struct registry *registry, const struct banger_plugin *plugin, const char *origin,
                  const json_t *policy, banger_error *err);
 /* Sorts by after/before, then configured order, then name. Cycle (named whole), unknown names. */
 int registry_resolve(struct registry *registry, banger_error *err);
+/* Every name in `policies` must be a plugin's, unless its table disables it: after all is loaded.
+ */
+int registry_check_policies(const struct registry *registry, const json_t *policies,
+                            banger_error *err);
 
 size_t registry_count(const struct registry *registry);
 struct capability *registry_at(const struct registry *registry, size_t index); /* resolved order */

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a hook adds: to the machine, to the VM's run, to the event stream. */
+#include "call.h"
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/str.h"
+
+#include <string.h>
+
+#define KEY_MAX 63
+
+int call_contribute(struct banger_call *call, const char *section, const char *json)
+{
+    if (!call->contributes) {
+        return call_refuse(call, BANGER_EINVALID, "contribute is not allowed in %s", call->what);
+    }
+    AUTO_JSON json_t *value = call_parse(call, section, json);
+    if (value == NULL || !call_lock(call)) {
+        return -1;
+    }
+    banger_error problem = BANGER_ERROR_INIT;
+    int result = 0;
+    if (call->scope->machine == NULL) {
+        result = error_set(&problem, BANGER_EUNSUPPORTED, "no machine is being composed here");
+    } else {
+        result = machine_add(call->scope->machine, call->capability->plugin->name, section, value,
+                             &problem);
+    }
+    call_unlock(call);
+    return result == 0 ? 0 : call_error(call, &problem);
+}
+
+static bool is_key(const char *text, const char *allowed)
+{
+    size_t length = strspn(text, allowed);
+    return length >= 1 && length <= KEY_MAX && text[length] == '\0';
+}
+
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define DIGITS "0123456789"
+
+int call_set_json(struct banger_call *call, const char *key, const char *json)
+{
+    if (call_need_effects(call, "set_json") < 0) {
+        return -1;
+    }
+    if (!is_key(key, LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGITS "_-")) {
+        return call_refuse(call, BANGER_EINVALID,
+                           "set_json: invalid key '%s': use 1 to %d letters, digits, '_' and '-'",
+                           key, KEY_MAX);
+    }
+    json_t *value = call_parse(call, key, json);
+    if (value == NULL) {
+        return -1;
+    }
+    if (!call_lock(call)) {
+        json_decref(value);
+        return -1;
+    }
+    const char *name = call->capability->plugin->name;
+    json_t *own = json_object_get(call->scope->runtime, name);
+    if (!json_is_object(own)) {
+        own = json_object();
+        (void)json_object_set_new(call->scope->runtime, name, own);
+    }
+    (void)json_object_set_new(own, key, value);
+    call_unlock(call);
+    return 0;
+}
+
+int call_emit(struct banger_call *call, const char *name, const char *json)
+{
+    struct scope *scope = call->scope;
+    if (call_need_effects(call, "emit") < 0) {
+        return -1;
+    }
+    if (!is_key(name, LOWER DIGITS "_.-") || strchr(LOWER, name[0]) == NULL) {
+        return call_refuse(call, BANGER_EINVALID,
+                           "emit: invalid event name '%s': use a lower-case letter, then letters, "
+                           "digits, '_', '.' and '-'",
+                           name);
+    }
+    if (scope->services.emit == NULL) {
+        return call_refuse(call, BANGER_EUNSUPPORTED, "emit is not offered in %s", call->what);
+    }
+    AUTO_JSON json_t *data = call_parse(call, name, json);
+    if (data == NULL || !call_enter(call)) {
+        return -1;
+    }
+    AUTO_FREE char *type = str_format("%s.%s", call->capability->plugin->name, name);
+    scope->services.emit(scope->context, type, data);
+    call_leave(call);
+    return 0;
+}

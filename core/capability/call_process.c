@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Programs on the host and in the guest. Argument vectors only: no shell is ever involved. */
+#include "call.h"
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/name.h"
+#include "base/process.h"
+#include "base/str.h"
+
+#define OUTPUT_MAX ((size_t)1024 * 1024) /* bytes a stream */
+#define NS_PER_MS 1000000
+
+/* ["/usr/bin/x", ...]; a new reference or NULL with the failure recorded. */
+static json_t *parse_argv(struct banger_call *call, const char *text)
+{
+    AUTO_JSON json_t *argv = call_parse(call, "the argument vector", text);
+    if (argv == NULL) {
+        return NULL;
+    }
+    bool good = json_is_array(argv) && json_array_size(argv) > 0;
+    size_t index = 0;
+    json_t *item = NULL;
+    json_array_foreach (argv, index, item) {
+        good = good && json_is_string(item);
+    }
+    if (!good) {
+        (void)call_refuse(call, BANGER_EINVALID,
+                          "the argument vector must be a list of strings, the program first");
+        return NULL;
+    }
+    banger_error problem = BANGER_ERROR_INIT;
+    if (name_check_path("program", json_string_value(json_array_get(argv, 0)), &problem) < 0) {
+        (void)call_error(call, &problem);
+        return NULL;
+    }
+    return STEAL(argv);
+}
+
+/* -- spawn ---------------------------------------------------------------------------------------
+ */
+
+static int check_options(const json_t *options, banger_error *err)
+{
+    static const char *const known[] = {"role", "log", "cwd", "env", NULL};
+    if (!json_is_object(options)) {
+        return error_set(err, BANGER_EINVALID, "spawn: the options must be an object");
+    }
+    return json_only_keys("spawn's options", options, known, err);
+}
+
+int call_spawn(struct banger_call *call, const char *argv_json, const char *options_json)
+{
+    struct scope *scope = call->scope;
+    if (call_need_effects(call, "spawn") < 0) {
+        return -1;
+    }
+    if (scope->services.spawn == NULL) {
+        return call_refuse(call, BANGER_EUNSUPPORTED, "spawn is not offered in %s", call->what);
+    }
+    AUTO_JSON json_t *argv = parse_argv(call, argv_json);
+    AUTO_JSON json_t *options =
+        argv != NULL ? call_parse(call, "spawn's options", str_or(options_json, "{}")) : NULL;
+    if (options == NULL) {
+        return -1;
+    }
+    banger_error problem = BANGER_ERROR_INIT;
+    if (check_options(options, &problem) < 0) {
+        return call_error(call, &problem);
+    }
+    if (!call_enter(call)) {
+        return -1;
+    }
+    int result = scope->services.spawn(scope->context, call->capability->plugin->name, argv,
+                                       options, &problem);
+    call_leave(call);
+    return result == 0 ? 0 : call_error(call, &problem);
+}
+
+/* -- run -----------------------------------------------------------------------------------------
+ */
+
+/* A program's output as a JSON string. What is not UTF-8 has each byte beyond ASCII replaced. */
+static json_t *output_to_json(const struct buf *output)
+{
+    json_t *text = json_stringn(str_or(output->data, ""), output->length);
+    if (text != NULL) {
+        return text;
+    }
+    AUTO_FREE char *ascii = xmalloc(output->length);
+    for (size_t i = 0; i < output->length; i++) {
+        ascii[i] = (unsigned char)output->data[i] < 0x80 ? output->data[i] : '?';
+    }
+    return json_stringn(ascii, output->length);
+}
+
+/* Bounded by the call's own deadline, it needs no call_enter: nothing of the operation is used. */
+int call_run(struct banger_call *call, const char *argv_json, const char **result)
+{
+    AUTO_JSON json_t *list = parse_argv(call, argv_json);
+    if (list == NULL || !call_lock(call)) {
+        return -1;
+    }
+    call_unlock(call);
+    size_t count = json_array_size(list);
+    AUTO_FREE char **argv = xcalloc(count + 1, sizeof(*argv));
+    for (size_t i = 0; i < count; i++) {
+        argv[i] = (char *)json_string_value(json_array_get(list, i)); /* execve(2) changes none */
+    }
+    struct process_result output = {0};
+    banger_error problem = BANGER_ERROR_INIT;
+    if (process_run(argv, OUTPUT_MAX, call->deadline_ns / NS_PER_MS, &output, &problem) < 0) {
+        return call_error(call, &problem);
+    }
+    AUTO_JSON json_t *json =
+        json_pack("{s:i, s:o, s:o}", "status", output.status, "stdout", output_to_json(&output.out),
+                  "stderr", output_to_json(&output.err));
+    process_result_free(&output);
+    *result = call_keep_json(call, json);
+    return 0;
+}
+
+/* -- guest_exec ----------------------------------------------------------------------------------
+ */
+
+int call_guest_exec(struct banger_call *call, const char *request_json, const char **result)
+{
+    struct scope *scope = call->scope;
+    if (call_need_effects(call, "guest_exec") < 0) {
+        return -1;
+    }
+    if (scope->services.guest_exec == NULL) {
+        return call_refuse(call, BANGER_EUNSUPPORTED, "guest_exec is not offered in %s",
+                           call->what);
+    }
+    AUTO_JSON json_t *request = call_parse(call, "guest_exec's request", request_json);
+    if (request == NULL) {
+        return -1;
+    }
+    if (json_array_size(json_object_get(request, "argv")) == 0) {
+        return call_refuse(call, BANGER_EINVALID, "guest_exec: the request has no 'argv'");
+    }
+    int64_t left = call_host.remaining_ms(call);
+    int64_t asked = json_get_int(request, "timeout_ms", left);
+    if (!call_enter(call)) {
+        return -1;
+    }
+    AUTO_JSON json_t *answer = NULL;
+    banger_error problem = BANGER_ERROR_INIT;
+    int status = scope->services.guest_exec(scope->context, request, asked < left ? asked : left,
+                                            &answer, &problem);
+    call_leave(call);
+    if (status < 0) {
+        return call_error(call, &problem);
+    }
+    *result = call_keep_json(call, answer);
+    return 0;
+}

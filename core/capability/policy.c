@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "policy.h"
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "config/config.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define KEY_NAME_MAX 63
+#define TIMEOUT_MIN_MS 1
+#define TIMEOUT_MAX_MS (INT64_C(24) * 3600 * 1000)
+
+#define KEY(key_name, key_type, ...)                                                               \
+    {                                                                                              \
+        .size = sizeof(struct banger_config_key), .name = (key_name),                              \
+        .type = BANGER_CONFIG_##key_type, __VA_ARGS__                                              \
+    }
+
+static const struct banger_config_key policy_keys[] = {
+    KEY("enabled", BOOL, .default_value = "true"),
+    KEY("on_error", STRING, .default_value = "abort"),
+    KEY("timeout", DURATION, .minimum = TIMEOUT_MIN_MS, .maximum = TIMEOUT_MAX_MS),
+    KEY("order", INT, .minimum = -1000000, .maximum = 1000000),
+    KEY("isolate", BOOL, .default_value = "false"),
+};
+
+bool policy_disables(const json_t *policy)
+{
+    return json_is_false(json_object_get(policy, "enabled"));
+}
+
+static int check_key_name(const char *name, banger_error *err)
+{
+    size_t length = name != NULL ? strnlen(name, KEY_NAME_MAX + 1) : 0;
+    bool good = length >= 1 && length <= KEY_NAME_MAX && name[0] >= 'a' && name[0] <= 'z' &&
+                strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == length;
+    if (!good) {
+        return error_set(err, BANGER_EINVALID,
+                         "its configuration key '%.*s' is not allowed: use a lower-case letter, "
+                         "then letters, digits and '_', %d bytes at most",
+                         KEY_NAME_MAX + 1, str_or(name, ""), KEY_NAME_MAX);
+    }
+    return 0;
+}
+
+/* The declared keys must be usable beside ours, and each only once. */
+static int check_declared(const struct banger_config_key *keys, size_t count, banger_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *name = keys[i].name;
+        if (check_key_name(name, err) < 0) {
+            return -1;
+        }
+        for (size_t j = 0; j < COUNT_OF(policy_keys); j++) {
+            if (strcmp(name, policy_keys[j].name) == 0) {
+                return error_set(err, BANGER_EINVALID,
+                                 "its configuration key '%s' is one that every plugin has", name);
+            }
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(name, keys[j].name) == 0) {
+                return error_set(err, BANGER_EINVALID,
+                                 "its configuration key '%s' is declared twice", name);
+            }
+        }
+    }
+    return 0;
+}
+
+/* The table checked against both sets of keys at once, so that a misspelt name finds its nearest in
+ * either. */
+static json_t *check_table(const struct banger_plugin *plugin, const json_t *policy,
+                           banger_error *err)
+{
+    size_t count = COUNT_OF(policy_keys) + plugin->config_count;
+    AUTO_FREE struct banger_config_key *keys = xcalloc(count, sizeof(*keys));
+    memcpy(keys, policy_keys, sizeof(policy_keys));
+    if (plugin->config_count > 0) {
+        memcpy(keys + COUNT_OF(policy_keys), plugin->config, plugin->config_count * sizeof(*keys));
+    }
+    AUTO_FREE char *what = str_format("plugins.%s", plugin->name);
+    return config_check(what, keys, count, policy, err);
+}
+
+static int apply_on_error(struct capability *capability, const char *text, banger_error *err)
+{
+    if (strcmp(text, "abort") == 0) {
+        capability->on_error = ON_ERROR_ABORT;
+    } else if (strcmp(text, "warn") == 0) {
+        capability->on_error = ON_ERROR_WARN;
+    } else {
+        return error_set(err, BANGER_EINVALID,
+                         "plugins.%s: on_error: invalid policy '%s': use abort or warn",
+                         capability->plugin->name, text);
+    }
+    return 0;
+}
+
+int policy_apply(struct capability *capability, const json_t *policy, int64_t default_timeout_ms,
+                 banger_error *err)
+{
+    const struct banger_plugin *plugin = capability->plugin;
+    if (check_declared(plugin->config, plugin->config_count, err) < 0) {
+        return -1;
+    }
+    AUTO_JSON json_t *config = check_table(plugin, policy, err);
+    if (config == NULL ||
+        apply_on_error(capability, json_get_string(config, "on_error", "abort"), err) < 0) {
+        return -1;
+    }
+    if (json_get_bool(config, "isolate", false)) {
+        (void)error_set(err, BANGER_EUNSUPPORTED,
+                        "plugins.%s: isolate: this banger runs every plugin in its own process",
+                        plugin->name);
+        return error_hint(err, "remove isolate, or set it to false");
+    }
+    capability->timeout_ms = json_get_int(config, "timeout", default_timeout_ms);
+    capability->order = (int)json_get_int(config, "order", INT_MAX);
+    for (size_t i = 0; i < COUNT_OF(policy_keys); i++) {
+        (void)json_object_del(config, policy_keys[i].name);
+    }
+    capability->config = STEAL(config);
+    return 0;
+}

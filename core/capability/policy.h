@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A plugin's table of the configuration: how the core is to treat it (the keys below), and the
+ * plugin's own declared keys beside them.
+ *
+ *   enabled = false             not loaded at all
+ *   on_error = "abort" | "warn" what a failed hook means for the operation
+ *   timeout = "10s"             how long one hook may take
+ *   order = 10                  its place among plugins that after/before leave free
+ *   isolate = true              run it in another process
+ */
+#ifndef CAPABILITY_POLICY_H
+#define CAPABILITY_POLICY_H
+
+#include "capability/registry.h"
+
+/* Whether the table switches the plugin off. */
+bool policy_disables(const json_t *policy);
+
+/* Checks the plugin's declared keys and the table, and sets the capability's on_error, timeout_ms,
+ * order and config. `policy` may be NULL. */
+int policy_apply(struct capability *capability, const json_t *policy, int64_t default_timeout_ms,
+                 banger_error *err);
+
+#endif
