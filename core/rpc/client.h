@@ -19,8 +19,10 @@ struct rpc_call {
     /* Notifications that belong to this call; NULL: dropped. */
     void (*notify)(void *context, const char *method, const json_t *params);
     void *context;
-    /* Checked while waiting (also after a signal): true sends `cancel` once; the call then goes on
-     * until the server answers. NULL: never. */
+    /* Checked while waiting, after a signal and every 100 ms: true sends `cancel` once; the call
+     * then goes on until the server answers. NULL: never. A caller whose signal handlers set what
+     * this reads keeps SIGINT, SIGTERM and SIGHUP blocked: they are delivered while the call waits
+     * and at no other time, so that none comes between the check and the wait. */
     bool (*cancelled)(void *context);
     int *fd; /* receives a passed descriptor, or -1; NULL: none is expected and one is closed */
 };

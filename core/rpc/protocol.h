@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * JSON-RPC 2.0 over the control socket, one message a line (no newline inside), at most
- * RPC_MESSAGE_MAX bytes. Requests of one connection run at the same time; responses come in any
- * order.
+ * RPC_MESSAGE_MAX bytes to the server and RPC_REPLY_MAX to the client. Up to RPC_REQUESTS_MAX
+ * requests of one connection run at the same time; responses come in any order.
  *
  * Errors: {"code": -32000 - CODE, "message", "data": {"code": CODE, "name": "not-found", "hint"}}
  * with enum banger_code; -32700, -32600, -32601, -32602 as JSON-RPC 2.0 section 5.1 has them.
@@ -60,7 +60,9 @@
 #ifndef RPC_PROTOCOL_H
 #define RPC_PROTOCOL_H
 
-#define RPC_MESSAGE_MAX (1024 * 1024)
-#define RPC_ERROR_BASE (-32000) /* JSON-RPC 2.0: -32000 to -32099 are the server's own */
+#define RPC_MESSAGE_MAX (1024 * 1024)   /* to the server */
+#define RPC_REPLY_MAX (4 * 1024 * 1024) /* to the client: vm.list of thousands fits */
+#define RPC_REQUESTS_MAX 64             /* running at a time on one connection */
+#define RPC_ERROR_BASE (-32000)         /* JSON-RPC 2.0: -32000 to -32099 are the server's own */
 
 #endif
