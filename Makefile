@@ -13,6 +13,9 @@ MUSL_CC ?= musl-gcc
 # SANITIZE=address,undefined or SANITIZE=thread (with BUILD=build/asan, say) instruments all but the agent.
 SANITIZE ?=
 
+# `make V=1` shows whole commands.
+say = $(if $(V),,@echo '  $(1)';)
+
 LIBS_CORE := lua5.4 sqlite3 jansson libarchive libkmod ext2fs libcrypto liblz4 liblzma libzstd
 CPPFLAGS += -D_GNU_SOURCE -DBANGER_PLUGIN_DIR='"$(PREFIX)/lib/banger/plugins"' \
             -DBANGER_LIBEXEC_DIR='"$(PREFIX)/libexec/banger"' -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Icore
@@ -50,20 +53,20 @@ all: $(PROGRAMS) $(PLUGIN_FILES)
 
 $(BUILD)/obj/core/%.o: core/%.c
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(CPPFLAGS) $(CORE_CFLAGS) -c $< -o $@
+	$(call say,CC      $@)$(CC) $(BASE_CFLAGS) $(CPPFLAGS) $(CORE_CFLAGS) -c $< -o $@
 
 $(CORE_LIB): $(call obj,$(CORE_SRC))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR      $@)$(AR) rcs $@ $^
 
 # -rdynamic is not given: a plugin gets what it needs through the host table, never by symbol.
 $(BUILD)/bin/bangerd: $(call obj,$(DAEMON_SRC)) $(CORE_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(BASE_LDFLAGS) $(call obj,$(DAEMON_SRC)) $(CORE_LIB) $(CORE_LIBS) -o $@
+	$(call say,LD      $@)$(CC) $(BASE_LDFLAGS) $(call obj,$(DAEMON_SRC)) $(CORE_LIB) $(CORE_LIBS) -o $@
 
 $(BUILD)/bin/banger: $(call obj,$(CLI_SRC)) $(CORE_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(BASE_LDFLAGS) $(call obj,$(CLI_SRC)) $(CORE_LIB) $(shell pkg-config --libs jansson) -o $@
+	$(call say,LD      $@)$(CC) $(BASE_LDFLAGS) $(call obj,$(CLI_SRC)) $(CORE_LIB) $(shell pkg-config --libs jansson) -o $@
 
 # The agent runs in guests of any kind: static, without a libc of the guest's, and small.
 # musl's wrapper hides the kernel's headers, which the agent needs (vm_sockets, virtio ids).
@@ -71,7 +74,7 @@ AGENT_CFLAGS := -std=gnu11 -Os -static $(WARN) -ffunction-sections -fdata-sectio
   -fno-asynchronous-unwind-tables -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
 $(BUILD)/bin/banger-agent: $(AGENT_SRC) $(wildcard core/agent/*.h)
 	@mkdir -p $(@D)
-	$(MUSL_CC) $(AGENT_CFLAGS) $(CPPFLAGS) $(AGENT_SRC) -Wl,--gc-sections -s -o $@
+	$(call say,LD      $@)$(MUSL_CC) $(AGENT_CFLAGS) $(CPPFLAGS) $(AGENT_SRC) -Wl,--gc-sections -s -o $@
 
 # One folder a plugin; plugins/NAME/libs names the pkg-config modules that it links, plugins/NAME/shared
 # the files of plugins/common that it is built with.
@@ -79,7 +82,7 @@ plugin_src = $(wildcard plugins/$(1)/*.c) $(addprefix plugins/common/,$(shell ca
 define plugin_rule
 $(BUILD)/plugins/$(1).so: $(call plugin_src,$(1)) $(wildcard plugins/$(1)/*.h plugins/common/*.h include/banger/*.h)
 	@mkdir -p $$(@D)
-	$$(CC) $$(filter-out -MMD -MP,$$(BASE_CFLAGS)) -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -fPIC -shared \
+	$$(call say,PLUGIN  $$@)$$(CC) $$(filter-out -MMD -MP,$$(BASE_CFLAGS)) -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -fPIC -shared \
 	  $$(BASE_LDFLAGS) $(call plugin_src,$(1)) -o $$@ \
 	  $(if $(wildcard plugins/$(1)/libs),$$(shell pkg-config --cflags --libs $(shell cat plugins/$(1)/libs 2>/dev/null)))
 endef

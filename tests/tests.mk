@@ -13,17 +13,17 @@ TEST_CPPFLAGS = $(CPPFLAGS) -Itests -Itests/unit $(CORE_CFLAGS)
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(UNIT_SHARED) $(CORE_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(TEST_CPPFLAGS) $< $(UNIT_SHARED) $(BASE_LDFLAGS) $(CORE_LIB) $(CORE_LIBS) -lcmocka -o $@
+	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(TEST_CPPFLAGS) $< $(UNIT_SHARED) $(BASE_LDFLAGS) $(CORE_LIB) $(CORE_LIBS) -lcmocka -o $@
 
 $(BUILD)/tests/plugins/%.so: tests/fixtures/plugins/%.c $(wildcard include/banger/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) -D_GNU_SOURCE -Iinclude -fPIC -shared $(BASE_LDFLAGS) $< -o $@ $(shell pkg-config --cflags --libs jansson)
+	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) -D_GNU_SOURCE -Iinclude -fPIC -shared $(BASE_LDFLAGS) $< -o $@ $(shell pkg-config --cflags --libs jansson)
 
 # A fuzz target is compiled with the whole core, so that all of it is instrumented.
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(CORE_SRC)
 	@mkdir -p $(@D)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz/core CC=$(FUZZ_CC) SANITIZE=fuzzer-no-link,address,undefined CFLAGS="-O1 -g" $(BUILD)/fuzz/core/libcore.a
-	$(FUZZ_CC) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined $(TEST_CPPFLAGS) $< $(BUILD)/fuzz/core/libcore.a $(CORE_LIBS) -pthread -o $@
+	$(call say,FUZZ    $@)$(FUZZ_CC) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined $(TEST_CPPFLAGS) $< $(BUILD)/fuzz/core/libcore.a $(CORE_LIBS) -pthread -o $@
 
 -include tests/unit/plugin_tests.mk
 -include tests/fixtures/stub-vmm/stub_vmm.mk

@@ -65,6 +65,14 @@ struct machine *scope_compose(struct scope *scope)
     return machine;
 }
 
+struct machine *scope_machine(struct scope *scope)
+{
+    (void)pthread_mutex_lock(&scope->lock);
+    struct machine *machine = scope->machine;
+    (void)pthread_mutex_unlock(&scope->lock);
+    return machine;
+}
+
 json_t *scope_runtime(struct scope *scope)
 {
     (void)pthread_mutex_lock(&scope->lock);

@@ -12,7 +12,6 @@
 #include "lifecycle/view.h"
 
 #include <string.h>
-#include <sys/random.h>
 
 /* Names for those who do not give one: short, pronounceable, valid as host names. */
 static const char *const adjectives[] = {"brisk", "calm",  "clear", "eager", "fair",  "keen",
@@ -24,11 +23,13 @@ static const char *const nouns[] = {"badger", "beaver", "falcon", "finch",  "gec
 
 static void generate_name(char name[NAME_MAX_LENGTH + 1])
 {
-    uint32_t random = 0;
-    (void)getrandom(&random, sizeof(random), 0);
-    (void)snprintf(name, NAME_MAX_LENGTH + 1, "%s-%s-%04x",
-                   adjectives[random % COUNT_OF(adjectives)],
-                   nouns[(random >> 8) % COUNT_OF(nouns)], random >> 16);
+    char random[ID_LENGTH + 1];
+    id_new(random);
+    random[8] = '\0';
+    unsigned long number = strtoul(random, NULL, 16);
+    (void)snprintf(name, NAME_MAX_LENGTH + 1, "%s-%s-%04lx",
+                   adjectives[number % COUNT_OF(adjectives)],
+                   nouns[(number >> 8) % COUNT_OF(nouns)], number >> 16);
 }
 
 static int take_name(const json_t *params, struct vm_record *vm, banger_error *err)

@@ -1,0 +1,72 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The daemon may go and come; the guests stay.
+
+load common
+
+teardown() {
+  for name in $(banger ps -a -q); do banger vm delete "$name"; done
+  assert_nothing_left
+}
+
+@test "daemon: killed with -9, guests run on and are taken up again" {
+  banger vm run -d --name survivor
+  before=$(banger vm exec survivor -- cat /proc/sys/kernel/random/boot_id)
+  vmm=$(banger vm show survivor --json | json 'data["pid"]')
+  pid=$(daemon_pid)
+  kill -KILL "$pid"
+  ended "$pid"
+  kill -0 "$vmm"
+  run -0 banger ps
+  has survivor
+  is "$(banger vm exec survivor -- cat /proc/sys/kernel/random/boot_id)" "$before"
+  is "$(banger vm show survivor --json | json 'data["pid"]')" "$vmm"
+  banger vm stop survivor
+  is "$(banger vm show survivor --json | json 'data["state"]')" stopped
+}
+
+@test "daemon: killed with -9 while a guest boots, nothing is left but the record" {
+  banger vm create --name half
+  banger vm start half >/dev/null 2>"$BATS_TEST_TMPDIR/progress" &
+  client=$!
+  timeout 60 tail -f --pid="$client" "$BATS_TEST_TMPDIR/progress" | grep -q -m1 agent
+  pid=$(daemon_pid)
+  kill -KILL "$pid"
+  ended "$pid"
+  wait "$client" || true
+  run -0 banger vm show half --json
+  echo "$output" | json 'data["state"]' | grep -q error
+  is "$(inventory | grep -v '^vm half error' | grep -v "/state/vms/")" ""
+  banger vm start half
+  is "$(banger vm exec half -- echo alive)" alive
+}
+
+@test "daemon: its end while an exec runs is an error, and the guest's command is hung up" {
+  banger vm run -d --name cut
+  banger vm exec cut -- sh -c 'echo on; exec cat' >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" < <(exec tail -f /dev/null) &
+  client=$!
+  timeout 60 tail -f --pid="$client" "$BATS_TEST_TMPDIR/out" | grep -q -m1 on
+  pid=$(daemon_pid)
+  kill -KILL "$pid"
+  status=0
+  wait "$client" || status=$?
+  [ "$status" -ne 0 ]
+  is "$(banger vm exec cut -- sh -c 'pgrep -x cat || echo none')" none
+  pkill -P $$ -x tail || true
+}
+
+@test "daemon: stop leaves guests running, status tells" {
+  banger vm run -d --name stays
+  vmm=$(banger vm show stays --json | json 'data["pid"]')
+  banger daemon stop
+  kill -0 "$vmm"
+  run -1 env BANGER_NO_AUTOSTART=1 banger ps
+  run -0 banger ps
+  has stays
+}
+
+@test "daemon: two on one home are refused" {
+  banger ps >/dev/null
+  run -1 bangerd
+  has "another bangerd"
+}

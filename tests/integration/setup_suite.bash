@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+setup_suite() {
+  export BANGER_HOME=$BATS_SUITE_TMPDIR/home
+  local repo
+  repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+  export BANGER_BUILD=${BANGER_BUILD:-$repo/build}
+  mkdir -p "$BANGER_HOME"
+  "$BANGER_BUILD/bin/banger" kernel import --deb linux-image-cloud-amd64 --name linux-image-cloud-amd64
+  "$BANGER_BUILD/bin/banger" image build tiny
+}
+
+teardown_suite() {
+  "$BANGER_BUILD/bin/banger" daemon stop
+}
