@@ -128,18 +128,12 @@ static json_t *envelope(json_t *id)
     return message;
 }
 
-/* Error texts quote what guests and file names hold, and are cut at a byte: not always UTF-8. */
+/* Error texts quote what guests and file names hold: neither always UTF-8 nor fit for a terminal.
+ */
 static json_t *text_value(const char *text)
 {
-    json_t *value = json_string(text);
-    if (value != NULL) {
-        return value;
-    }
-    AUTO_FREE char *copy = xstrdup(text);
-    for (char *at = copy; *at != '\0'; at++) {
-        *at = (unsigned char)*at < 0x80 ? *at : '?';
-    }
-    return json_string(copy);
+    AUTO_FREE char *clean = str_printable(text, strlen(text));
+    return json_string(clean);
 }
 
 struct buf message_request(json_t *id, const char *method, json_t *params)
