@@ -62,22 +62,24 @@ static int contribute_resolver(const struct banger_host *host, struct banger_cal
                                             "content", "nameserver " RESOLVER "\n"));
 }
 
-/* Without nat the guest is shut in: only published ports reach it, and it reaches nothing. */
+static json_t *nic_of_vm(const char *mac, const struct forward_list *forwards)
+{
+    return json_pack("{s:s, s:s, s:s, s:o}", "id", "eth0", "backend", "user", "mac", mac, "forward",
+                     forward_to_json(forwards));
+}
+
 static int user_contribute(const struct banger_host *host, struct banger_call *call)
 {
     struct forward_list forwards;
     char mac[MAC_TEXT_SIZE];
     json_t *interface;
-    json_t *nic;
 
     if (forward_read_all(host, call, &forwards) < 0 || mac_of_vm(host, call, mac) < 0) {
         return -1;
     }
-    nic = json_pack("[{s:s, s:s, s:s, s:b, s:o}]", "id", "eth0", "backend", "user", "mac", mac,
-                    "restrict", !host->get_bool(call, "vm.nat", 1), "forward",
-                    forward_to_json(&forwards));
     interface = json_sprintf("%s %s %s", mac, GUEST_ADDRESS, GATEWAY);
-    if (banger_json_contribute(host, call, "nics", nic) < 0 ||
+    if (banger_json_contribute(host, call, "nics",
+                               json_pack("[o]", nic_of_vm(mac, &forwards))) < 0 ||
         banger_json_contribute(host, call, "guest.conf",
                                json_pack("{s:[o]}", "interface", interface)) < 0) {
         return -1;

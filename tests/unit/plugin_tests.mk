@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A plugin's unit test is linked with the plugin's own files and the fake host:
-# tests/unit/test_plugin_NAME.c with plugins/NAME/*.c.
+# tests/unit/test_plugin_NAME.c, or test_plugin_NAME.PART.c, with plugins/NAME/*.c.
 
 PLUGIN_TESTS := $(patsubst tests/unit/test_plugin_%.c,%,$(wildcard tests/unit/test_plugin_*.c))
 FAKE_HOST := tests/unit/fake_host.c tests/unit/fake_process.c
 
+# $(1): NAME or NAME.PART; $(2): NAME
 define plugin_test_rule
-$(BUILD)/tests/test_plugin_$(1): tests/unit/test_plugin_$(1).c $(FAKE_HOST) $(wildcard tests/unit/fake_*.h) \
-  $(wildcard plugins/$(1)/*.[ch] plugins/common/*.[ch] include/banger/*.h)
+$(BUILD)/tests/test_plugin_$(1): tests/unit/test_plugin_$(1).c $(FAKE_HOST) \
+  $(wildcard tests/unit/*.h plugins/$(2)/*.[ch] plugins/common/*.[ch] include/banger/*.h)
 	@mkdir -p $$(@D)
-	$$(CC) $$(filter-out -MMD -MP,$$(BASE_CFLAGS)) -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Iplugins/$(1) \
+	$$(call say,TEST    $$@)$$(CC) $$(filter-out -MMD -MP,$$(BASE_CFLAGS)) -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Iplugins/$(2) \
 	  $$(filter %.c,$$(filter-out plugins/common/%,$$^)) $$(BASE_LDFLAGS) -ljansson -lcmocka -o $$@
 endef
-$(foreach p,$(PLUGIN_TESTS),$(eval $(call plugin_test_rule,$(p))))
+$(foreach p,$(PLUGIN_TESTS),$(eval $(call plugin_test_rule,$(p),$(firstword $(subst ., ,$(p))))))

@@ -192,7 +192,7 @@ static void contributes_nic_and_addresses(void **state)
     nic = json_array_get(fake_host_contribution(fake, "nics"), 0);
     assert_string_equal(json_string_value(json_object_get(nic, "backend")), "user");
     assert_string_equal(json_string_value(json_object_get(nic, "mac")), "02:01:23:45:67:89");
-    assert_true(json_is_false(json_object_get(nic, "restrict")));
+    assert_null(json_object_get(nic, "restrict"));
     forward = json_array_get(json_object_get(nic, "forward"), 0);
     assert_int_equal(json_integer_value(json_object_get(forward, "host_port")), 8080);
     assert_int_equal(json_integer_value(json_object_get(forward, "guest_port")), 80);
