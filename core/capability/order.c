@@ -108,9 +108,9 @@ static size_t pick(const struct graph *graph)
     return best;
 }
 
-/* Names one whole cycle. Going from a blocked one to its blocker must come round, since every one
- * of them has a blocker. */
-static int report_cycle(const struct graph *graph, banger_error *err)
+/* Somewhere on a cycle: going from a blocked one to its blocker must come round, since each of them
+ * has one. Of its members the first by name, so that one cycle is always told the same way. */
+static size_t find_cycle(const struct graph *graph)
 {
     size_t at = 0;
     while (graph->taken[at]) {
@@ -119,14 +119,24 @@ static int report_cycle(const struct graph *graph, banger_error *err)
     for (size_t i = 0; i < graph->count; i++) { /* as many steps surely end on the cycle */
         at = blocker(graph, at);
     }
-    AUTO_FREE char *path = xstrdup(name_at(graph, at));
-    size_t step = at;
+    size_t first = at;
+    for (size_t step = blocker(graph, at); step != at; step = blocker(graph, step)) {
+        first = strcmp(name_at(graph, step), name_at(graph, first)) < 0 ? step : first;
+    }
+    return first;
+}
+
+static int report_cycle(const struct graph *graph, banger_error *err)
+{
+    size_t first = find_cycle(graph);
+    AUTO_FREE char *path = xstrdup(name_at(graph, first));
+    size_t step = first;
     do {
         step = blocker(graph, step);
         char *longer = str_format("%s -> %s", name_at(graph, step), path);
         free(path);
         path = longer;
-    } while (step != at);
+    } while (step != first);
     (void)error_set(err, BANGER_EINVALID, "the order of capabilities goes in a circle: %s", path);
     return error_hint(err, "each must run before the next; disable one of them in plugins");
 }
