@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "signals.h"
+
+#include "base/cleanup.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <sys/time.h>
+
+#define TICK_US 100000
+
+static volatile sig_atomic_t caught;
+
+static void remember(int number)
+{
+    caught = number;
+}
+
+static void ignore(int number)
+{
+    (void)number;
+}
+
+void signals_install(void)
+{
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = remember, .sa_flags = (int)SA_RESETHAND};
+    for (size_t i = 0; i < COUNT_OF(ending); i++) {
+        struct sigaction old;
+        /* nohup and background jobs of a shell have them ignored: that must stay. */
+        if (sigaction(ending[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+            (void)sigaction(ending[i], &action, NULL);
+        }
+    }
+    struct sigaction tick = {.sa_handler = ignore};
+    (void)sigaction(SIGALRM, &tick, NULL);
+}
+
+int signals_caught(void)
+{
+    return (int)caught;
+}
+
+void signals_tick(bool on)
+{
+    struct timeval every = {.tv_usec = on ? TICK_US : 0};
+    struct itimerval timer = {.it_interval = every, .it_value = every};
+    (void)setitimer(ITIMER_REAL, &timer, NULL);
+}
