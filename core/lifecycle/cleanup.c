@@ -18,15 +18,6 @@
 
 #include <string.h>
 
-/* The providers of the run that is being undone; a start that has just chosen others is not it. */
-static struct capability *provider_of_run(const struct operation *op, const char *kind,
-                                          struct capability *chosen)
-{
-    AUTO_FREE char *key = str_format("core.%s", kind);
-    const char *name = json_get_string(op->vm.runtime, key, NULL);
-    return name != NULL ? registry_find(op->engine->registry, name) : chosen;
-}
-
 static void end_processes(struct operation *op, const struct resource_list *rows,
                           banger_error *failures)
 {
@@ -44,8 +35,7 @@ static void run_provider(struct operation *op, struct capability *capability, ba
                          banger_error *failures)
 {
     banger_error err = BANGER_ERROR_INIT;
-    if (capability != NULL &&
-        dispatch_provider(op->scope, capability, "cleanup", cleanup, 0, &err) < 0) {
+    if (dispatch_provider(op->scope, capability, "cleanup", cleanup, 0, &err) < 0) {
         error_join(failures, &err);
     }
 }
@@ -56,12 +46,18 @@ static void run_cleanups(struct operation *op, banger_error *failures)
     if (dispatch_hook(op->scope, HOOK_CLEANUP, &err) < 0) {
         error_join(failures, &err);
     }
-    struct capability *network = provider_of_run(op, "network", op->network);
-    struct capability *vmm = provider_of_run(op, "vmm", op->vmm);
-    struct capability *rootfs = provider_of_run(op, "rootfs", op->rootfs);
-    run_provider(op, vmm, vmm != NULL ? vmm->plugin->vmm->cleanup : NULL, failures);
-    run_provider(op, network, network != NULL ? network->plugin->network->cleanup : NULL, failures);
-    run_provider(op, rootfs, rootfs != NULL ? rootfs->plugin->rootfs->cleanup : NULL, failures);
+    struct capability *vmm = operation_run_provider(op, "vmm");
+    struct capability *network = operation_run_provider(op, "network");
+    struct capability *rootfs = operation_run_provider(op, "rootfs");
+    if (vmm != NULL) {
+        run_provider(op, vmm, vmm->plugin->vmm->cleanup, failures);
+    }
+    if (network != NULL) {
+        run_provider(op, network, network->plugin->network->cleanup, failures);
+    }
+    if (rootfs != NULL) {
+        run_provider(op, rootfs, rootfs->plugin->rootfs->cleanup, failures);
+    }
 }
 
 static void release_core(struct operation *op, const struct resource_list *rows,

@@ -75,6 +75,13 @@ void operation_free(struct operation *op)
     }
 }
 
+struct capability *operation_run_provider(const struct operation *op, const char *kind)
+{
+    AUTO_FREE char *key = str_format("core.%s", kind);
+    const char *name = json_get_string(op->vm.runtime, key, NULL);
+    return name != NULL ? registry_find(op->engine->registry, name) : NULL;
+}
+
 int operation_open(struct operation *op, banger_error *err)
 {
     struct store *store = op->engine->store;
@@ -87,6 +94,9 @@ int operation_open(struct operation *op, banger_error *err)
         operation_free(op);
         return -1;
     }
+    op->vmm = operation_run_provider(op, "vmm");
+    op->rootfs = operation_run_provider(op, "rootfs");
+    op->network = operation_run_provider(op, "network");
     open_scope(op);
     return 0;
 }

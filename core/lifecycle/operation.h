@@ -25,7 +25,7 @@ struct operation {
     char *vm_dir;
     char *run_dir;
 
-    struct capability *vmm;
+    struct capability *vmm; /* of the present run, NULL when stopped; a start chooses them anew */
     struct capability *rootfs;
     struct capability *network;
     struct scope *scope;
@@ -53,6 +53,10 @@ void operation_free(struct operation *op);
 int operation_begin(struct operation *op, banger_error *err);
 /* Ends the entry with the outcome (`failure` NULL: done) and emits the event. */
 void operation_end(struct operation *op, const banger_error *failure);
+
+/* The provider ("vmm", "rootfs", "network") that the present run was started with, whichever a new
+ * start may have chosen since; NULL when nothing runs, or its plugin is no longer loaded. */
+struct capability *operation_run_provider(const struct operation *op, const char *kind);
 
 bool operation_cancelled(const struct operation *op);
 int64_t operation_config(const struct operation *op, const char *key); /* a duration or a size */

@@ -66,8 +66,10 @@ static void ask_to_end(struct operation *op)
         }
     }
     err = BANGER_ERROR_INIT;
-    if (dispatch_provider(op->scope, op->vmm, "request_stop", op->vmm->plugin->vmm->request_stop,
-                          ASK_TIMEOUT_MS, &err) < 0) {
+    if (op->vmm == NULL) {
+        operation_info(op, "the guest cannot be asked to end: its vmm plugin is not loaded");
+    } else if (dispatch_provider(op->scope, op->vmm, "request_stop",
+                                 op->vmm->plugin->vmm->request_stop, ASK_TIMEOUT_MS, &err) < 0) {
         operation_info(op, "the guest cannot be asked to end: %s", err.message);
     }
 }
