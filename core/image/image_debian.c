@@ -59,6 +59,11 @@ static bool is_left_out(const char *path)
             return true;
         }
     }
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        if (str_equal(files[i].path + 1, path)) { /* ours comes in its place */
+            return true;
+        }
+    }
     return false;
 }
 
