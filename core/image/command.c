@@ -125,9 +125,7 @@ static int status_check(struct running *run, int status, banger_error *err)
         return 0;
     }
     AUTO_FREE char *said = str_printable(str_or(run->tail.data, ""), run->tail.length);
-    for (char *at = said; *at != '\0'; at++) {
-        *at = *at == '\n' ? ' ' : *at;
-    }
+    str_make_line(said);
     if (WIFSIGNALED(status)) {
         return error_set(err, BANGER_EIO, "%s was ended by signal %d: %s", program,
                          WTERMSIG(status), said);

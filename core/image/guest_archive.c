@@ -121,6 +121,9 @@ static int overlay_add(struct cpio *cpio, const json_t *file, banger_error *err)
     if (name_check_path("guest file", path, err) < 0) {
         return -1;
     }
+    if (path[1] == '\0') {
+        return error_set(err, BANGER_EINVALID, "the guest file '/' is the root folder itself");
+    }
     if (json_is_string(content) == (source != NULL)) {
         return error_set(err, BANGER_EINVALID,
                          "the guest file '%s' needs a content or a source, and not both", path);
