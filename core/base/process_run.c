@@ -82,37 +82,56 @@ static int run_collect(const char *program, int pidfd, struct run_stream streams
     }
 }
 
-/* Starts it in a session of its own, so that it can be killed together with its children. */
-static int run_start(char *const *argv, int out_fd, int err_fd, pid_t *pid, banger_error *err)
-{
-    struct process_spec spec = {.argv = argv,
-                                .stdin_fd = -1,
-                                .stdout_fd = out_fd,
-                                .stderr_fd = err_fd,
-                                .new_session = true};
-    struct process_gate gate;
-    if (process_fork_gated(&spec, &gate, err) < 0 || process_release(&gate, err) < 0) {
-        return error_prefix(err, "%s: ", str_or(argv[0], "(no program)"));
-    }
-    *pid = gate.pid;
-    return 0;
-}
-
-static int run_pipe(int *our_end, int *program_end, banger_error *err)
-{
-    int pair[2];
-    if (pipe2(pair, O_CLOEXEC) < 0) {
-        return error_sys(err, errno, "cannot create a pipe");
-    }
-    *our_end = pair[0];
-    *program_end = pair[1];
-    (void)fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    return 0;
-}
-
 static int exit_status_of(int wait_status)
 {
     return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+/* Follows the running program to its end, or kills it and its children. Reaps it. */
+static int run_follow(const char *program, pid_t pid, struct run_stream streams[2], size_t limit,
+                      deadline until, int *status, banger_error *err)
+{
+    AUTO_CLOSE int pidfd = pidfd_open(pid, 0);
+    int outcome = pidfd < 0 ? error_sys(err, errno, "cannot watch %s", program)
+                            : run_collect(program, pidfd, streams, limit, until, err);
+    if (outcome < 0) {
+        (void)kill(-pid, SIGKILL); /* not reaped yet: the group is still its own */
+    }
+    int wait_status = 0;
+    while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR) {
+    }
+    *status = exit_status_of(wait_status);
+    return outcome;
+}
+
+/* Starts it in a session of its own, so that it can be killed together with its children. Gives
+ * our ends of its two streams, also when it fails later on. */
+static pid_t run_start(char *const *argv, struct run_stream streams[2], banger_error *err)
+{
+    int out[2];
+    if (pipe2(out, O_CLOEXEC) < 0) {
+        return error_sys(err, errno, "cannot create a pipe");
+    }
+    AUTO_CLOSE int out_end = out[1];
+    streams[0].fd = out[0];
+    int errors[2];
+    if (pipe2(errors, O_CLOEXEC) < 0) {
+        return error_sys(err, errno, "cannot create a pipe");
+    }
+    AUTO_CLOSE int errors_end = errors[1];
+    streams[1].fd = errors[0];
+    (void)fcntl(out[0], F_SETFL, O_NONBLOCK);
+    (void)fcntl(errors[0], F_SETFL, O_NONBLOCK);
+    struct process_spec spec = {.argv = argv,
+                                .stdin_fd = -1,
+                                .stdout_fd = out_end,
+                                .stderr_fd = errors_end,
+                                .new_session = true};
+    struct process_gate gate;
+    if (process_fork_gated(&spec, &gate, err) < 0 || process_release(&gate, err) < 0) {
+        return error_prefix(err, "%s: ", argv != NULL ? str_or(argv[0], "") : "");
+    }
+    return gate.pid;
 }
 
 /* `result` holds what was collected also after a failure. */
@@ -120,30 +139,11 @@ int process_run(char *const *argv, size_t limit, deadline until, struct process_
                 banger_error *err)
 {
     *result = (struct process_result){.status = -1, .out = BUF_INIT, .err = BUF_INIT};
-    AUTO_CLOSE int out_end = -1;
-    AUTO_CLOSE int err_end = -1;
     struct run_stream streams[2] = {{.fd = -1, .into = &result->out},
                                     {.fd = -1, .into = &result->err}};
-    pid_t pid = -1;
-    int outcome = -1;
-    if (run_pipe(&streams[0].fd, &out_end, err) == 0 &&
-        run_pipe(&streams[1].fd, &err_end, err) == 0) {
-        outcome = run_start(argv, out_end, err_end, &pid, err);
-    }
-    if (outcome == 0) {
-        (void)close(STEAL_FD(out_end));
-        (void)close(STEAL_FD(err_end));
-        AUTO_CLOSE int pidfd = pidfd_open(pid, 0);
-        outcome = pidfd < 0 ? error_sys(err, errno, "cannot watch %s", argv[0])
-                            : run_collect(argv[0], pidfd, streams, limit, until, err);
-        int status = 0;
-        if (outcome < 0) {
-            (void)kill(-pid, SIGKILL); /* not reaped yet: the group is still its own */
-        }
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-        }
-        result->status = exit_status_of(status);
-    }
+    pid_t pid = run_start(argv, streams, err);
+    int outcome =
+        pid < 0 ? -1 : run_follow(argv[0], pid, streams, limit, until, &result->status, err);
     cleanup_close(&streams[0].fd);
     cleanup_close(&streams[1].fd);
     return outcome;

@@ -201,8 +201,10 @@ enum line_kind { LINE_OTHER, LINE_RESPONSE, LINE_BROKEN };
 static enum line_kind take_line(const struct wait *wait, const char *line, size_t length,
                                 json_t **result, banger_error *err)
 {
-    AUTO_JSON json_t *message = json_parse("bangerd's message", line, length, err);
-    if (message == NULL) {
+    banger_error problem = BANGER_ERROR_INIT;
+    AUTO_JSON json_t *message = json_parse("bangerd's message", line, length, &problem);
+    if (message == NULL) { /* not the caller's input, which EINVALID would say */
+        (void)error_set(err, BANGER_EIO, "%s", problem.message);
         return LINE_BROKEN;
     }
     const char *method = json_get_string(message, "method", NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pool.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-#define IDLE_SECONDS 10
 /* Sanitizers make every frame several times as large. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STACK_SIZE ((size_t)2048 * 1024)
@@ -33,6 +33,7 @@ struct pool {
     struct pool_job **jobs_end;
     unsigned int job_count;
     unsigned int thread_max;
+    int64_t idle_ms;
     unsigned int threads;
     unsigned int idle;
     bool ending;
@@ -41,10 +42,11 @@ struct pool {
     bool has_ended;
 };
 
-struct pool *pool_new(unsigned int thread_max)
+struct pool *pool_new(unsigned int thread_max, int64_t idle_ms)
 {
     struct pool *pool = xcalloc(1, sizeof(*pool));
     pool->thread_max = thread_max;
+    pool->idle_ms = idle_ms;
     pool->jobs_end = &pool->jobs;
     pthread_condattr_t monotonic;
     (void)pthread_condattr_init(&monotonic);
@@ -81,9 +83,8 @@ static void run_job(struct pool *pool, struct pool_job *job)
 /* Waits for a job; NULL when it is time for the thread to end. */
 static struct pool_job *await_job(struct pool *pool)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_SECONDS;
+    deadline when = deadline_in(pool->idle_ms);
+    const struct timespec until = {.tv_sec = when / 1000, .tv_nsec = when % 1000 * 1000000};
     int waited = 0;
     pool->idle++;
     (void)pthread_cond_broadcast(&pool->rest);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* clang-format off */ /* it would run the columns of the tables together */
 /*
  * JSON-RPC 2.0 over the control socket, one message a line (no newline inside), at most
  * RPC_MESSAGE_MAX bytes to the server and RPC_REPLY_MAX to the client. Up to RPC_REQUESTS_MAX
@@ -37,15 +38,23 @@
  *   vm.plan    {vm}                        {machine,contributions,providers}
  *   vm.exec    {vm,argv,env?,user?,cwd?,tty?,stdin?,rows?,columns?}   {fd}   guest/session.h
  *   vm.tar     {vm,direction:"in"|"out",path}   {fd}
- *   vm.stats   {vm}                        the agent's SERVICE_STATS, with the VMM's rss_bytes,
- * cpu_ms vm.ports   {vm}                        {listeners:[...],published:[...]} vm.log
- * {vm,which:"console"|"vmm"}  {fd,path} vm.prune   {}                          [VM]      deletes
- * every VM that is not running ops.list   {vm?,limit?}                [operation] as store/oplog.h
+ *   vm.stats   {vm}                        the agent's SERVICE_STATS, with the VMM's rss_bytes and
+ *                                          cpu_ms
+ *   vm.ports   {vm}                        {listeners:[...],published:[...]}
+ *   vm.log     {vm,which:"console"|"vmm"}  {fd,path}
+ *   vm.prune   {}                          [VM]      deletes every VM that is not running
+ *   ops.list   {vm?,limit?}                [operation] as store/oplog.h
  *   events.subscribe {after?,follow?}      {}        past events as notifications, then the answer;
- * with follow the answer comes when cancelled image.list {} | image.show {image} | image.delete
- * {image} -> [IMAGE] | IMAGE image.build {kind:"tiny"|"debian",name?} | image.register {path,name?}
- * -> IMAGE kernel.list {} | kernel.show {kernel} | kernel.delete {kernel} -> [KERNEL] | KERNEL
- *   kernel.import {deb?|deb_file?|vmlinuz?,modules?,name?}                  -> KERNEL
+ *                                                    with follow it comes when cancelled
+ *   image.list {}                          [IMAGE]
+ *   image.show {image}                     IMAGE
+ *   image.delete {image}                   IMAGE
+ *   image.build {kind:"tiny"|"debian",name?}         IMAGE
+ *   image.register {path,name?}            IMAGE
+ *   kernel.list {}                         [KERNEL]
+ *   kernel.show {kernel}                   KERNEL
+ *   kernel.delete {kernel}                 KERNEL
+ *   kernel.import {deb?|deb_file?|vmlinuz?,modules?,name?}   KERNEL
  *   plugin.list {}                         [PLUGIN]  in resolved order
  *   plugin.show {plugin}                   PLUGIN with its configuration table
  *   doctor {}                              {checks:[{name,status:"pass"|"warn"|"fail",text,hint?}],
@@ -57,6 +66,7 @@
  *   providers:{vmm,rootfs,network}?,pid?,addresses:[..],dir,last_error?,created,started?,uptime_ms?}
  * Times are RFC 3339 in UTC with milliseconds.
  */
+/* clang-format on */
 #ifndef RPC_PROTOCOL_H
 #define RPC_PROTOCOL_H
 

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #define WORKERS_MAX 512
+#define WORKER_IDLE_MS 10000
 #define CONNECTIONS_MAX 2048
 #define ACCEPTS_A_TURN 64
 #define RETRY_MS 100 /* when the process has run out of descriptors */
@@ -158,7 +159,7 @@ struct rpc_server *rpc_server_new(struct loop *loop, const struct rpc_server_opt
                                   banger_error *err)
 {
     struct rpc_server *server = xcalloc(1, sizeof(*server));
-    struct pool *pool = pool_new(WORKERS_MAX);
+    struct pool *pool = pool_new(WORKERS_MAX, WORKER_IDLE_MS);
     *server = (struct rpc_server){
         .loop = loop,
         .path = xstrdup(options->socket_path),
