@@ -78,7 +78,7 @@ static void fault_install(void)
     (void)sqlite3_vfs_register(&fault.vfs, 1);
 }
 
-static void fault_remove(void)
+__attribute__((unused)) static void fault_remove(void)
 {
     fault.writes_left = -1;
     (void)sqlite3_vfs_unregister(&fault.vfs);
@@ -91,7 +91,7 @@ static void fault_arm(int writes, bool ends_process)
     fault.happened = false;
 }
 
-static void fault_disarm(void)
+__attribute__((unused)) static void fault_disarm(void)
 {
     fault.writes_left = -1;
 }
