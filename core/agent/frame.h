@@ -19,7 +19,9 @@
  * 3. The host opens streams with OPEN and odd or even numbers of its own, growing, never reused.
  * 4. Data flows within credit: each side may send FRAME_WINDOW bytes of DATA a stream and direction
  *    (stdout and stderr together) and more as CREDIT comes back. One slow stream stops no other.
- * 5. EOF half-closes a direction. EXIT is the agent's last frame on a stream; RESET the host's.
+ * 5. EOF half-closes a direction. EXIT is the agent's last frame on a stream; RESET the host's,
+ * which the agent answers with EXIT, so that the host knows when nothing more can come for that
+ * number. Frames for a stream that the agent does not know crossed its EXIT: it ignores them.
  */
 #ifndef AGENT_FRAME_H
 #define AGENT_FRAME_H
@@ -35,6 +37,10 @@
 #define FRAME_STREAMS_MAX 256 /* open at a time */
 #define FRAME_VERSION 1
 #define FRAME_NONCE 16 /* bytes */
+#define FRAME_PREAMBLE (FRAME_PAYLOAD_MAX + 16)
+#define FRAME_HELLO_LENGTH (FRAME_NONCE + 4)
+#define FRAME_WELCOME_LENGTH (FRAME_NONCE + 12) /* without the text */
+#define FRAME_GREETING_MAX 128                  /* a longer HELLO or WELCOME is garbage */
 
 #define AGENT_VSOCK_PORT 1024              /* the first port that needs no privilege, vsock(7) */
 #define AGENT_SERIAL_NAME "banger.agent.0" /* /dev/virtio-ports/..., the port's name attribute */
@@ -64,7 +70,8 @@ enum frame_service {
     /* NUL-terminated path: STDOUT carries a pax/ustar tar of it (a file, or a folder with all
        below). */
     SERVICE_TAR_OUT = 2,
-    /* NUL-terminated folder: STDIN carries a tar that is unpacked there. */
+    /* NUL-terminated path: STDIN carries a tar. The path is a folder, into which it is unpacked, or
+       a new name in an existing folder, which the tar's one top entry then gets. */
     SERVICE_TAR_IN = 3,
     SERVICE_STATS =
         4, /* STDOUT: JSON {"uptime_ms","load":[],"memory":{...},"disk":{...},"processes"} */

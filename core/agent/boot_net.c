@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The guest's interfaces: lo up, and a static IPv4 address and default route for each configured
+ * MAC. ioctl does all of it (netdevice(7)), in less code than rtnetlink. */
+#include "boot.h"
+#include "say.h"
+#include "uevent.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <net/route.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define NIC_SECONDS 5
+
+struct interface {
+    char name[IFNAMSIZ];
+    char mac[18];
+    struct in_addr address, mask, gateway; /* gateway 0: none */
+    unsigned prefix;
+};
+
+static bool has_mac(const char *name, const char *mac)
+{
+    char path[64];
+    char text[32] = "";
+    (void)snprintf(path, sizeof(path), "/sys/class/net/%.15s/address", name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)!read(fd, text, sizeof(text) - 1);
+        (void)close(fd);
+    }
+    return strncasecmp(text, mac, strlen(mac)) == 0;
+}
+
+/* Finds the name of the NIC with the interface's MAC: a uevent_wait condition. */
+static bool find_nic(const void *context)
+{
+    struct interface *interface = *(struct interface *const *)context;
+    DIR *dir = opendir("/sys/class/net");
+    struct dirent *entry;
+    while (dir != NULL && interface->name[0] == '\0' && (entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] != '.' && has_mac(entry->d_name, interface->mac)) {
+            (void)snprintf(interface->name, IFNAMSIZ, "%.15s", entry->d_name);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return interface->name[0] != '\0';
+}
+
+static struct sockaddr inet_address(struct in_addr address)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr = address};
+    struct sockaddr out;
+    memcpy(&out, &in, sizeof(out));
+    return out;
+}
+
+static int raise_link(int sock, const char *name)
+{
+    struct ifreq request = {0};
+    (void)snprintf(request.ifr_name, IFNAMSIZ, "%s", name);
+    if (ioctl(sock, SIOCGIFFLAGS, &request) < 0) {
+        return -1;
+    }
+    request.ifr_flags |= IFF_UP;
+    return ioctl(sock, SIOCSIFFLAGS, &request);
+}
+
+static int set_address(int sock, const struct interface *interface)
+{
+    struct ifreq request = {0};
+    (void)snprintf(request.ifr_name, IFNAMSIZ, "%s", interface->name);
+    request.ifr_addr = inet_address(interface->address);
+    if (ioctl(sock, SIOCSIFADDR, &request) < 0) {
+        return -1;
+    }
+    request.ifr_netmask = inet_address(interface->mask);
+    if (ioctl(sock, SIOCSIFNETMASK, &request) < 0) {
+        return -1;
+    }
+    return raise_link(sock, interface->name);
+}
+
+static int add_route(int sock, const struct interface *interface, struct in_addr to,
+                     struct in_addr mask, struct in_addr via)
+{
+    char name[IFNAMSIZ];
+    (void)snprintf(name, sizeof(name), "%s", interface->name);
+    struct rtentry route = {.rt_dst = inet_address(to),
+                            .rt_genmask = inet_address(mask),
+                            .rt_gateway = inet_address(via),
+                            .rt_dev = name,
+                            .rt_flags = RTF_UP};
+    route.rt_flags |= via.s_addr != 0 ? RTF_GATEWAY : 0;
+    route.rt_flags |= mask.s_addr == INADDR_NONE ? RTF_HOST : 0;
+    return ioctl(sock, SIOCADDRT, &route);
+}
+
+static int set_gateway(int sock, const struct interface *interface)
+{
+    const struct in_addr any = {0};
+    const struct in_addr host = {INADDR_NONE};
+    struct in_addr gateway = interface->gateway;
+    if (gateway.s_addr == 0) {
+        return 0;
+    }
+    bool on_link = ((gateway.s_addr ^ interface->address.s_addr) & interface->mask.s_addr) == 0;
+    if (!on_link && add_route(sock, interface, gateway, host, any) < 0) {
+        return -1; /* as with a /32: the gateway is told to be on this link first */
+    }
+    return add_route(sock, interface, any, any, gateway);
+}
+
+/* "MAC ADDRESS/PREFIX GATEWAY" */
+static bool parse(const char *text, struct interface *interface)
+{
+    char address[16];
+    char gateway[16];
+    *interface = (struct interface){0};
+    if (sscanf(text, "%17s %15[0-9.]/%u %15s", interface->mac, address, &interface->prefix,
+               gateway) != 4 ||
+        interface->prefix > 32 || inet_pton(AF_INET, address, &interface->address) != 1) {
+        return false;
+    }
+    interface->mask.s_addr =
+        interface->prefix == 0 ? 0 : htonl(UINT32_MAX << (32 - interface->prefix));
+    return strcmp(gateway, "-") == 0 || inet_pton(AF_INET, gateway, &interface->gateway) == 1;
+}
+
+static void configure(int sock, const char *text, int uevents)
+{
+    struct interface interface;
+    struct interface *found = &interface;
+    if (!parse(text, &interface)) {
+        say("invalid interface in the guest configuration: %s", text);
+    } else if (!uevent_wait(uevents, NIC_SECONDS, find_nic, &found)) {
+        say("no network interface has the address %s", interface.mac);
+    } else if (set_address(sock, &interface) < 0 || set_gateway(sock, &interface) < 0) {
+        say("cannot configure %s: %s", interface.name, strerror(errno));
+    }
+}
+
+void boot_net(const struct conf *conf, int uevents)
+{
+    int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (sock < 0 || raise_link(sock, "lo") < 0) {
+        say("cannot bring up lo: %s", strerror(errno));
+    }
+    for (size_t i = 0; i < conf->interface_count; i++) {
+        configure(sock, conf->interfaces[i], uevents);
+    }
+    if (sock >= 0) {
+        (void)close(sock);
+    }
+}
