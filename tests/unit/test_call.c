@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The host's functions, each used by a hook as a plugin would. */
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "capability/dispatch.h"
+#include "store/image_table.h"
+#include "store/journal.h"
+#include "store/vm_table.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+/* A hook cannot assert (it runs on another thread): it notes what it saw, a line each. */
+static struct buf seen;
+
+static void note(const char *what, const char *value)
+{
+    buf_printf(&seen, "%s=%s\n", what, str_or(value, "NULL"));
+}
+
+static void note_int(const char *what, int64_t value)
+{
+    buf_printf(&seen, "%s=%lld\n", what, (long long)value);
+}
+
+/* -- The operation -------------------------------------------------------------------------------
+ */
+
+struct operation {
+    struct registry *registry;
+    struct scope *scope;
+};
+
+static const char input_text[] = "{\"vm\":{\"name\":\"web\",\"vcpu\":2,\"rm\":true,"
+                                 "\"labels\":{\"tier\":\"front\"}}}";
+
+static bool on_cancelled(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static void on_progress(void *context, const char *capability, const char *text)
+{
+    (void)context;
+    note(capability, text);
+}
+
+static void on_emit(void *context, const char *type, const json_t *data)
+{
+    (void)context;
+    AUTO_FREE char *text = json_text(data);
+    note(type, text);
+}
+
+static int on_spawn(void *context, const char *capability, const json_t *argv,
+                    const json_t *options, banger_error *err)
+{
+    (void)context;
+    AUTO_FREE char *arguments = json_text(argv);
+    AUTO_FREE char *rest = json_text(options);
+    note(capability, arguments);
+    note("options", rest);
+    if (strstr(arguments, "missing") != NULL) {
+        return error_set(err, BANGER_ENOTFOUND, "no such program");
+    }
+    return 0;
+}
+
+static int on_guest_exec(void *context, const json_t *request, int64_t timeout_ms, json_t **result,
+                         banger_error *err)
+{
+    (void)context;
+    (void)err;
+    AUTO_FREE char *text = json_text(request);
+    note("guest", text);
+    note_int("bounded", timeout_ms > 0 && timeout_ms <= 10000);
+    *result = json_pack("{s:i}", "status", 7);
+    return 0;
+}
+
+static const struct scope_services services = {.cancelled = on_cancelled,
+                                               .progress = on_progress,
+                                               .emit = on_emit,
+                                               .spawn = on_spawn,
+                                               .guest_exec = on_guest_exec};
+
+static struct scope *scope_for(struct registry *registry, struct store *store, const char *vm_id,
+                               const struct scope_services *offered)
+{
+    AUTO_JSON json_t *input = json_loads(input_text, 0, NULL);
+    const struct scope_init init = {
+        .registry = registry, .store = store, .vm_id = vm_id, .input = input, .services = offered};
+    return scope_new(&init);
+}
+
+static int begin(void **state)
+{
+    struct operation *operation = xcalloc(1, sizeof(*operation));
+    operation->registry = registry_new();
+    operation->scope = scope_for(operation->registry, NULL, NULL, &services);
+    *state = operation;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct operation *operation = *state;
+    scope_unref(operation->scope);
+    registry_free(operation->registry);
+    free(operation);
+    buf_free(&seen);
+    return 0;
+}
+
+static const struct banger_config_key keys[] = {
+    {.size = sizeof(keys[0]), .type = BANGER_CONFIG_SIZE, .name = "room", .default_value = "1K"},
+    {.size = sizeof(keys[0]), .type = BANGER_CONFIG_JSON, .name = "tree", .default_value = "{}"},
+};
+
+static struct capability *add(struct registry *registry, const char *name,
+                              const struct banger_hooks *hooks)
+{
+    const struct banger_plugin plugin = {BANGER_PLUGIN_HEADER, .name = name, .config = keys,
+                                         .config_count = 2, .hooks = hooks};
+    assert_int_equal(registry_add(registry, &plugin, "built-in", NULL, NULL), 0);
+    return registry_find(registry, name);
+}
+
+/* Runs one function as a hook of a capability "x". */
+static void run_as(struct operation *operation, enum hook hook, banger_hook function)
+{
+    const struct banger_hooks hooks = {.size = sizeof(hooks),
+                                       .check = function,
+                                       .prepare = function,
+                                       .contributeMachineConfig = function,
+                                       .postStart = function};
+    struct capability *x = add(operation->registry, "x", &hooks);
+    banger_error err = BANGER_ERROR_INIT;
+    if (dispatch_hook_of(operation->scope, x, hook, &err) < 0) {
+        note("error", err.message);
+        note("hint", err.hint);
+    }
+}
+
+static void expect(const char *expected)
+{
+    assert_string_equal(str_or(seen.data, ""), expected);
+}
+
+/* -- Input ---------------------------------------------------------------------------------------
+ */
+
+static int read_all(const struct banger_host *host, struct banger_call *call)
+{
+    note("name", host->get_string(call, "vm.name", "-"));
+    note("label", host->get_string(call, "vm.labels.tier", "-"));
+    note("number as text", host->get_string(call, "vm.vcpu", "-"));
+    note("object as text", host->get_string(call, "vm.labels", "-"));
+    note("absent", host->get_string(call, "vm.absent.deep", "-"));
+    note("null", host->get_string(call, "vm.absent", NULL));
+    note_int("vcpu", host->get_int(call, "vm.vcpu", -1));
+    note_int("text as number", host->get_int(call, "vm.name", -1));
+    note_int("rm", host->get_bool(call, "vm.rm", 0));
+    note_int("number as bool", host->get_bool(call, "vm.vcpu", -1));
+    note_int("room", host->get_int(call, "config.room", -1));
+    note("labels", host->get_json(call, "vm.labels"));
+    note("config", host->get_json(call, "config"));
+    note("machine", host->get_json(call, "machine"));
+    note("resources", host->get_json(call, "resources"));
+    note_int("remaining", host->remaining_ms(call) > 9000 && host->remaining_ms(call) <= 10000);
+    note_int("cancelled", host->cancelled(call));
+    host->progress(call, "half");
+    return 0;
+}
+
+static void getters_find_what_is_there(void **state)
+{
+    run_as(*state, HOOK_PREPARE, read_all);
+    expect("name=web\nlabel=front\nnumber as text=2\nobject as text=-\nabsent=-\nnull=NULL\n"
+           "vcpu=2\ntext as number=-1\nrm=1\nnumber as bool=-1\nroom=1024\n"
+           "labels={\"tier\":\"front\"}\nconfig={\"room\":1024,\"tree\":{}}\nmachine=NULL\n"
+           "resources=NULL\nremaining=1\ncancelled=1\nx=half\n");
+}
+
+/* More than the arena holds: earlier results must stay where they are. */
+static int read_often(const struct banger_host *host, struct banger_call *call)
+{
+    const char *first = host->get_string(call, "vm.name", "-");
+    const char *large = host->get_string(call, "vm.large", "-");
+    bool same = true;
+    for (int i = 0; i < 1000; i++) {
+        same = same && strcmp(host->get_json(call, "vm.labels"), "{\"tier\":\"front\"}") == 0;
+    }
+    note_int("same", same);
+    note("first", first);
+    note_int("large", (int64_t)strlen(large));
+    return 0;
+}
+
+static void results_live_as_long_as_the_hook(void **state)
+{
+    struct operation *operation = *state;
+    AUTO_FREE char *large = xcalloc(5001, 1);
+    memset(large, 'x', 5000);
+    scope_set_input(operation->scope, "vm.large", json_string(large));
+    run_as(operation, HOOK_PREPARE, read_often);
+    expect("same=1\nfirst=web\nlarge=5000\n");
+}
+
+/* -- Output --------------------------------------------------------------------------------------
+ */
+
+static int store_values(const struct banger_host *host, struct banger_call *call)
+{
+    note_int("set", host->set_json(call, "agent", "{\"port\":7}"));
+    note_int("again", host->set_json(call, "agent", "{\"port\":8}"));
+    note_int("emit", host->emit(call, "lease.new", "{\"ip\":\"10.0.0.2\"}"));
+    note_int("bad key", host->set_json(call, "a.b", "1"));
+    note_int("bad name", host->emit(call, "Lease", "{}"));
+    note_int("bad json", host->set_json(call, "k", "{"));
+    note_int("no json", host->set_json(call, "k", NULL));
+    return 0;
+}
+
+static int read_runtime(const struct banger_host *host, struct banger_call *call)
+{
+    note_int("port", host->get_int(call, "runtime.a.agent.port", -1));
+    return 0;
+}
+
+static void runtime_is_visible_to_all(void **state)
+{
+    struct operation *operation = *state;
+    static const struct banger_hooks a = {.size = sizeof(a), .prepare = store_values};
+    static const struct banger_hooks b = {.size = sizeof(b), .prepare = read_runtime};
+    add(operation->registry, "a", &a);
+    add(operation->registry, "b", &b);
+    assert_int_equal(dispatch_hook(operation->scope, HOOK_PREPARE, NULL), 0);
+    expect("set=0\nagain=0\na.lease.new={\"ip\":\"10.0.0.2\"}\nemit=0\nbad key=-1\nbad name=-1\n"
+           "bad json=-1\nno json=-1\nport=8\n");
+    AUTO_JSON json_t *runtime = scope_runtime(operation->scope);
+    AUTO_FREE char *text = json_text(runtime);
+    assert_string_equal(text, "{\"a\":{\"agent\":{\"port\":8}}}");
+    scope_clear_runtime(operation->scope);
+    AUTO_JSON json_t *cleared = scope_runtime(operation->scope);
+    assert_int_equal(json_object_size(cleared), 0);
+}
+
+static int contribute_some(const struct banger_host *host, struct banger_call *call)
+{
+    note_int("vcpu", host->contribute(call, "vcpu", "2"));
+    note_int("seen", host->get_int(call, "machine.vcpu", -1));
+    return host->contribute(call, "vcpu", "3");
+}
+
+static void contributions_reach_the_machine(void **state)
+{
+    struct operation *operation = *state;
+    struct machine *machine = scope_compose(operation->scope);
+    run_as(operation, HOOK_CONTRIBUTE, contribute_some);
+    expect("vcpu=0\nseen=2\nerror=capability 'x': contributeMachineConfig: vcpu: it was set "
+           "already, by 'x'\nhint=\n");
+    assert_int_equal(json_get_int(machine_document(machine), "vcpu", 0), 2);
+}
+
+static int misplaced(const struct banger_host *host, struct banger_call *call)
+{
+    return host->contribute(call, "vcpu", "2");
+}
+
+static void contributions_have_their_hook(void **state)
+{
+    struct operation *operation = *state;
+    (void)scope_compose(operation->scope);
+    run_as(operation, HOOK_PREPARE, misplaced);
+    expect("error=capability 'x': prepare: contribute is not allowed in prepare\nhint=\n");
+}
+
+static int act(const struct banger_host *host, struct banger_call *call)
+{
+    const char *result = NULL;
+    note_int("set", host->set_json(call, "k", "1"));
+    note_int("emit", host->emit(call, "e", "{}"));
+    note_int("intend", host->resource_intend(call, "k", "k", NULL));
+    note_int("exec", host->guest_exec(call, "{\"argv\":[\"x\"]}", &result));
+    return host->spawn(call, "[\"/bin/true\"]", NULL);
+}
+
+static void pure_hooks_change_nothing(void **state)
+{
+    run_as(*state, HOOK_CHECK, act);
+    expect("set=-1\nemit=-1\nintend=-1\nexec=-1\n"
+           "error=capability 'x': check: spawn is not allowed in check, which must change "
+           "nothing\nhint=\n");
+}
+
+/* -- Failures ------------------------------------------------------------------------------------
+ */
+
+static int fail_twice(const struct banger_host *host, struct banger_call *call)
+{
+    (void)host->contribute(call, "vcpu", "2"); /* survived: not the reason */
+    host->hint(call, "turn it %d degrees", 180);
+    (void)(host->fail)(call, BANGER_EBUSY, "first of %d", 2); /* cmocka has a macro fail() */
+    (void)host->contribute(call, "vcpu", "2");
+    return (host->fail)(call, BANGER_EIO, "second");
+}
+
+static void first_reason_wins(void **state)
+{
+    run_as(*state, HOOK_PREPARE, fail_twice);
+    expect("error=capability 'x': prepare: first of 2\nhint=turn it 180 degrees\n");
+}
+
+static int survive(const struct banger_host *host, struct banger_call *call)
+{
+    (void)(host->fail)(call, BANGER_EIO, "never mind");
+    return 0;
+}
+
+static void result_decides(void **state)
+{
+    run_as(*state, HOOK_PREPARE, survive);
+    expect("");
+}
+
+/* -- Programs ------------------------------------------------------------------------------------
+ */
+
+static int run_programs(const struct banger_host *host, struct banger_call *call)
+{
+    const char *result = NULL;
+    (void)host->run(call, "[\"/bin/sh\",\"-c\",\"printf 'o\\\\377'; echo e >&2; exit 3\"]",
+                    &result);
+    note("run", result);
+    note_int("relative", host->run(call, "[\"sh\"]", &result));
+    note_int("empty", host->run(call, "[]", &result));
+    note_int("numbers", host->run(call, "[\"/bin/sh\",1]", &result));
+    return host->run(call, "[\"/nonexistent/program\"]", &result);
+}
+
+static void programs_run_without_a_shell(void **state)
+{
+    run_as(*state, HOOK_PREPARE, run_programs);
+    const char *expected = "run={\"status\":3,\"stdout\":\"o?\",\"stderr\":\"e\\n\"}\nrelative=-1\n"
+                           "empty=-1\nnumbers=-1\nerror=capability 'x': prepare: ";
+    assert_int_equal(strncmp(seen.data, expected, strlen(expected)), 0);
+    assert_non_null(strstr(seen.data, "/nonexistent/program"));
+}
+
+static int spawn_and_exec(const struct banger_host *host, struct banger_call *call)
+{
+    const char *result = NULL;
+    note_int("spawn", host->spawn(call, "[\"/bin/a\"]", "{\"role\":\"vmm\"}"));
+    note_int("unknown option", host->spawn(call, "[\"/bin/a\"]", "{\"rol\":\"vmm\"}"));
+    note_int("exec", host->guest_exec(call, "{\"argv\":[\"true\"],\"timeout_ms\":99999}", &result));
+    note("result", result);
+    note_int("no argv", host->guest_exec(call, "{}", &result));
+    return host->spawn(call, "[\"/bin/missing\"]", NULL);
+}
+
+static void services_do_the_rest(void **state)
+{
+    run_as(*state, HOOK_POST_START, spawn_and_exec);
+    expect("x=[\"/bin/a\"]\noptions={\"role\":\"vmm\"}\nspawn=0\nunknown option=-1\n"
+           "guest={\"argv\":[\"true\"],\"timeout_ms\":99999}\nbounded=1\nexec=0\n"
+           "result={\"status\":7}\nno argv=-1\nx=[\"/bin/missing\"]\noptions={}\n"
+           "error=capability 'x': postStart: no such program\nhint=\n");
+}
+
+static void what_is_not_offered_says_so(void **state)
+{
+    struct operation *operation = *state;
+    scope_unref(operation->scope);
+    operation->scope = scope_for(operation->registry, NULL, NULL, NULL);
+    run_as(operation, HOOK_PREPARE, act);
+    expect("set=0\nemit=-1\nintend=-1\nexec=-1\n"
+           "error=capability 'x': prepare: spawn is not offered in prepare\nhint=\n");
+}
+
+/* -- The journal ---------------------------------------------------------------------------------
+ */
+
+#define VM_ID "0123456789abcdef0123456789abcdef"
+
+static int64_t foreign; /* a row of another owner */
+
+static int take(const struct banger_host *host, struct banger_call *call)
+{
+    int64_t held = host->resource_intend(call, "rule", "first", "{\"n\":1}");
+    note_int("held", host->resource_held(call, held, "{\"n\":2}"));
+    note_int("second", host->resource_intend(call, "rule", "second", NULL) > held);
+    note_int("not an object", host->resource_intend(call, "rule", "third", "[]"));
+    note_int("no kind", host->resource_intend(call, "", "third", NULL));
+    return host->resource_gone(call, foreign);
+}
+
+static int give_back(const struct banger_host *host, struct banger_call *call)
+{
+    AUTO_JSON json_t *rows = json_loads(host->get_json(call, "resources"), 0, NULL);
+    size_t index = 0;
+    json_t *row = NULL;
+    json_array_foreach (rows, index, row) {
+        note(json_get_string(row, "key", "?"), json_get_string(row, "state", "?"));
+        note_int("n", json_get_int(row, "attrs.n", -1));
+        note_int("gone", host->resource_gone(call, json_get_int(row, "id", 0)));
+    }
+    note("left", host->get_json(call, "resources"));
+    return 0;
+}
+
+static struct store *open_store(const char *folder)
+{
+    AUTO_FREE char *path = str_format("%s/banger.db", folder);
+    struct store *store = store_open(path, NULL);
+    assert_non_null(store);
+    char text[] = "/x";
+    const struct image_record image = {.id = VM_ID, .name = "i", .path = text, .origin = text};
+    const struct kernel_record kernel = {
+        .id = VM_ID, .name = "k", .path = text, .version = text, .origin = text};
+    const struct vm_record vm = {.id = VM_ID,
+                                 .name = "web",
+                                 .image_id = VM_ID,
+                                 .kernel_id = VM_ID,
+                                 .spec = json_object(),
+                                 .runtime = json_object()};
+    banger_error err = BANGER_ERROR_INIT;
+    if (image_insert(store, &image, &err) < 0 || kernel_insert(store, &kernel, &err) < 0 ||
+        vm_insert(store, &vm, &err) < 0) {
+        fail_msg("%s", err.message);
+    }
+    json_decref(vm.spec);
+    json_decref(vm.runtime);
+    return store;
+}
+
+static void resources_come_back_in_cleanup(void **state)
+{
+    struct operation *operation = *state;
+    char folder[] = "/tmp/banger-call-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    struct store *store = open_store(folder);
+    foreign = journal_intend(store, VM_ID, "core", "dir", "/x", NULL, NULL);
+    assert_true(foreign > 0);
+    static const struct banger_hooks hooks = {
+        .size = sizeof(hooks), .prepare = take, .cleanup = give_back};
+    struct capability *nat = add(operation->registry, "nat", &hooks);
+
+    struct scope *start = scope_for(operation->registry, store, VM_ID, NULL);
+    banger_error err = BANGER_ERROR_INIT;
+    assert_int_equal(dispatch_hook_of(start, nat, HOOK_PREPARE, &err), -1);
+    assert_int_equal(err.code, BANGER_ENOTFOUND);
+    assert_non_null(strstr(err.message, "'nat' has no resource"));
+    scope_unref(start);
+
+    struct scope *stop = scope_for(operation->registry, store, VM_ID, NULL);
+    assert_int_equal(dispatch_hook_of(stop, nat, HOOK_CLEANUP, NULL), 0);
+    scope_unref(stop);
+    expect("held=0\nsecond=1\nnot an object=-1\nno kind=-1\n"
+           "second=intent\nn=-1\ngone=0\nfirst=held\nn=2\ngone=0\nleft=[]\n");
+
+    struct resource_list left = {0};
+    assert_int_equal(journal_list(store, VM_ID, NULL, &left, NULL), 0);
+    assert_int_equal(left.count, 1);
+    assert_int_equal(left.items[0].id, foreign);
+    resource_list_free(&left);
+    store_close(store);
+    assert_int_equal(dir_remove(folder, NULL), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(getters_find_what_is_there),
+        TEST(results_live_as_long_as_the_hook),
+        TEST(runtime_is_visible_to_all),
+        TEST(contributions_reach_the_machine),
+        TEST(contributions_have_their_hook),
+        TEST(pure_hooks_change_nothing),
+        TEST(first_reason_wins),
+        TEST(result_decides),
+        TEST(programs_run_without_a_shell),
+        TEST(services_do_the_rest),
+        TEST(what_is_not_offered_says_so),
+        TEST(resources_come_back_in_cleanup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
