@@ -8,6 +8,7 @@
 #include "cli/signals.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct call {
     struct cli *cli;
@@ -36,7 +37,8 @@ static bool on_wait(void *context)
         return true;
     }
     progress_tick(&call->progress);
-    return false;
+    /* Nothing may ever happen that would make us find out by writing. */
+    return call->event != NULL && !output_is_read(STDOUT_FILENO);
 }
 
 static json_t *call_run(struct call *call, const char *method, json_t *params, int *fd,

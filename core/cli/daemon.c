@@ -47,13 +47,13 @@ static int show_status(struct cli *cli, banger_error *err)
     return EXIT_DONE;
 }
 
-static int show_stopped(const struct cli *cli)
+static int show_stopped(const struct cli *cli, const char *text)
 {
     if (cli->json) {
         AUTO_JSON json_t *status = json_pack("{s:b}", "running", 0);
         output_json(status);
     } else if (!cli->quiet) {
-        output_note("the daemon is not running");
+        output_note(text);
     }
     return EXIT_DONE;
 }
@@ -81,7 +81,7 @@ int daemon_status(struct cli *cli, banger_error *err)
 {
     int running = connect_if_running(cli, err);
     if (running == 0) {
-        (void)show_stopped(cli);
+        (void)show_stopped(cli, "the daemon is not running");
         return EXIT_FAILED;
     }
     return running < 0 ? -1 : show_status(cli, err);
@@ -110,7 +110,7 @@ int daemon_stop(struct cli *cli, banger_error *err)
 {
     int running = connect_if_running(cli, err);
     if (running <= 0) {
-        return running < 0 ? -1 : show_stopped(cli);
+        return running < 0 ? -1 : show_stopped(cli, "the daemon is not running");
     }
     AUTO_JSON json_t *status = cli_call(cli, "daemon.status", NULL, err);
     if (status == NULL) {
@@ -124,7 +124,7 @@ int daemon_stop(struct cli *cli, banger_error *err)
     if (stopped == NULL || wait_for_end(pidfd, err) < 0) {
         return -1;
     }
-    return show_stopped(cli);
+    return show_stopped(cli, "the daemon has stopped");
 }
 
 int version(struct cli *cli, banger_error *err)

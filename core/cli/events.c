@@ -34,8 +34,8 @@ int events(struct cli *cli, banger_error *err)
         (void)json_object_set_new(params, "after", json_integer(value_number(after)));
     }
     AUTO_JSON json_t *result = cli_call_events(cli, "events.subscribe", params, print_event, err);
-    if (result == NULL && follow && signals_caught() != 0) {
-        return EXIT_SIGNAL_BASE + signals_caught(); /* the ordinary way out: nothing to tell */
+    if (result == NULL && follow && err->code == BANGER_ECANCELLED) {
+        return EXIT_DONE; /* Ctrl-C, or a reader that had enough: the ordinary ways out */
     }
     return result != NULL ? EXIT_DONE : -1;
 }

@@ -138,9 +138,14 @@ int follow_until(struct follow *follow, pid_t pid, banger_error *err)
         if (pidfd < 0) {
             return 0; /* it had ended before we looked */
         }
-        struct pollfd ready[] = {{.fd = watch, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+        struct pollfd ready[] = {{.fd = watch, .events = POLLIN},
+                                 {.fd = pidfd, .events = POLLIN},
+                                 {.fd = STDOUT_FILENO}}; /* its POLLERR: the reader has gone */
         if (poll(ready, COUNT_OF(ready), -1) < 0 && errno != EINTR) {
             return error_sys(err, errno, "cannot wait for the log");
+        }
+        if ((ready[2].revents & (POLLERR | POLLHUP)) != 0) {
+            return 0;
         }
         discard_events(watch);
         if (ready[1].revents != 0) {

@@ -7,6 +7,7 @@
 #include "cli/utf8.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,6 +18,12 @@ bool output_has_colour(int fd)
     const char *term = getenv("TERM");
     return (no_color == NULL || no_color[0] == '\0') && term != NULL && !str_equal(term, "dumb") &&
            isatty(fd) == 1;
+}
+
+bool output_is_read(int fd)
+{
+    struct pollfd state = {.fd = fd};
+    return poll(&state, 1, 0) <= 0 || (state.revents & (POLLERR | POLLHUP)) == 0;
 }
 
 int output_width(int fd)

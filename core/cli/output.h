@@ -22,7 +22,8 @@ enum output_style {
 
 /* Whether escapes are fit for the descriptor: a terminal, no NO_COLOR (no-color.org), not dumb. */
 bool output_has_colour(int fd);
-int output_width(int fd); /* of its terminal; 0 when it is none */
+bool output_is_read(int fd); /* false: a pipe or socket whose reader has gone */
+int output_width(int fd);    /* of its terminal; 0 when it is none */
 /* The escape for a style on that descriptor, or "". */
 const char *output_style(int fd, enum output_style style);
 

@@ -34,12 +34,9 @@ static const char *stage_name(const struct progress *progress)
     return progress->stage[0] != '\0' ? progress->stage : "working";
 }
 
-void progress_tick(struct progress *progress)
+/* The live line, drawn over the one before. */
+static void draw_line(struct progress *progress, int64_t took)
 {
-    int64_t took = clock_mono_ms() - progress->stage_since;
-    if (progress->mode != PROGRESS_LIVE || !progress->running || took < PROGRESS_WORTH_MS) {
-        return;
-    }
     AUTO_FREE char *time = output_duration(took);
     AUTO_FREE char *line = str_format("  %s %s%s%s", stage_name(progress), time,
                                       progress->text[0] != '\0' ? "  " : "", progress->text);
@@ -50,11 +47,26 @@ void progress_tick(struct progress *progress)
     progress->line_open = true;
 }
 
+void progress_tick(struct progress *progress)
+{
+    int64_t took = clock_mono_ms() - progress->stage_since;
+    if (!progress->running || took < PROGRESS_WORTH_MS) {
+        return;
+    }
+    if (progress->mode == PROGRESS_LIVE) {
+        draw_line(progress, took);
+    } else if (!progress->announced) {
+        progress->announced = true; /* who reads a log wants to know what is being waited for */
+        (void)fprintf(stderr, "  %s ...\n", stage_name(progress));
+    }
+}
+
 static void stage_start(struct progress *progress, const char *stage)
 {
     (void)snprintf(progress->stage, sizeof(progress->stage), "%s", stage);
     progress->text[0] = '\0';
     progress->running = true;
+    progress->announced = false;
     progress->stage_since = clock_mono_ms();
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Showing how far a call is, on stderr. On a terminal the running stage has a live line with its
- * time; elsewhere a stage is one plain line when it is over. Stages that took less than
- * PROGRESS_WORTH_MS are left out: `vm logs --ops` has every one.
+ * time; elsewhere a stage is a plain line when it takes a while and one when it is over. Stages
+ * that took less than PROGRESS_WORTH_MS are left out: `vm logs --ops` has every one.
  */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
@@ -24,6 +24,7 @@ struct progress {
     char stage[32];
     char text[128];      /* the latest news of the stage */
     bool running;        /* a stage is */
+    bool announced;      /* PROGRESS_PLAIN: its beginning has been told */
     bool line_open;      /* the live line is on the screen */
     int64_t since;       /* clock_mono_ms: of the call */
     int64_t stage_since; /* of the stage */

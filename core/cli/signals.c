@@ -25,10 +25,13 @@ void signals_install(void)
 {
     static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = remember, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction old = {0};
     for (size_t i = 0; i < COUNT_OF(ending); i++) {
-        struct sigaction old;
-        /* nohup and background jobs of a shell have them ignored: that must stay. */
-        if (sigaction(ending[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+        /* nohup(1) has HUP ignored, and that must stay. A script's background job has INT ignored,
+         * which is about the terminal: one that is sent to it by number still is to cancel. */
+        bool kept =
+            ending[i] == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_IGN;
+        if (!kept) {
             (void)sigaction(ending[i], &action, NULL);
         }
     }
