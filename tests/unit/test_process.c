@@ -239,7 +239,16 @@ static void programs_are_named_absolutely(void **state)
     }
 }
 
-/* The shell prints what it was given: descriptors, ignored and blocked signals, session. */
+static void assert_output(char *const *argv, const char *expected)
+{
+    struct process_result result;
+    assert_int_equal(process_run(argv, OUTPUT_LIMIT, deadline_in(LIMIT_MS), &result, NULL), 0);
+    assert_string_equal(str_or(result.err.data, ""), "");
+    assert_string_equal(str_or(result.out.data, ""), expected);
+    process_result_free(&result);
+}
+
+/* Looked at by the programs themselves: a shell changes its own descriptors and mask as it goes. */
 static void the_child_inherits_nothing(void **state)
 {
     (void)state;
@@ -252,21 +261,32 @@ static void the_child_inherits_nothing(void **state)
     sigaddset(&blocked, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &blocked, &before);
     void (*pipe_before)(int) = signal(SIGPIPE, SIG_IGN);
-
-    struct process_result result;
-    int ran = process_run(SH("ls /proc/$$/fd | tr '\\n' ' '; grep -E 'SigBlk|SigIgn' "
-                             "/proc/$$/status; [ $(cut -d' ' -f6 /proc/$$/stat) = $$ ] && pwd; "
-                             "echo $PATH $LANG"),
-                          OUTPUT_LIMIT, deadline_in(LIMIT_MS), &result, NULL);
+    assert_output(ARGV((char[]){"/bin/grep"}, (char[]){"-E"}, (char[]){"SigBlk|SigIgn"},
+                       (char[]){"/proc/self/status"}),
+                  "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    /* 3 is the folder that ls reads. */
+    assert_output(ARGV((char[]){"/bin/ls"}, (char[]){"/proc/self/fd"}), "0\n1\n2\n3\n");
     signal(SIGPIPE, pipe_before);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     close(stray);
     close(high);
-    assert_int_equal(ran, 0);
-    assert_string_equal(result.err.data == NULL ? "" : result.err.data, "");
-    assert_string_equal(result.out.data,
-                        "0 1 2 SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n/\n"
-                        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin C.UTF-8\n");
+}
+
+static void the_child_has_a_plain_place(void **state)
+{
+    (void)state;
+    assert_output(ARGV((char[]){"/bin/readlink"}, (char[]){"/proc/self/cwd"}), "/\n");
+    assert_output(ARGV((char[]){"/usr/bin/env"}),
+                  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+                  "LANG=C.UTF-8\n");
+    struct process_result result;
+    assert_int_equal(process_run(ARGV((char[]){"/bin/cat"}, (char[]){"/proc/self/stat"}),
+                                 OUTPUT_LIMIT, deadline_in(LIMIT_MS), &result, NULL),
+                     0);
+    int pid = 0;
+    int session = -1;
+    assert_int_equal(sscanf(result.out.data, "%d (cat) %*c %*d %*d %d", &pid, &session), 2);
+    assert_int_equal(session, pid);
     process_result_free(&result);
 }
 
@@ -442,6 +462,7 @@ int main(void)
         cmocka_unit_test(a_child_killed_at_the_gate_is_no_success),
         cmocka_unit_test(programs_are_named_absolutely),
         cmocka_unit_test(the_child_inherits_nothing),
+        cmocka_unit_test(the_child_has_a_plain_place),
         cmocka_unit_test(waiting_has_a_deadline_and_a_status),
         cmocka_unit_test(a_run_keeps_streams_and_status_apart),
         cmocka_unit_test(a_run_of_nothing_is_an_error),
