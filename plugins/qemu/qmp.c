@@ -120,6 +120,7 @@ static enum qmp_result next_message(struct qmp *qmp, json_t **message)
         return QMP_OK;
     }
     json_decref(*message);
+    *message = NULL;
     return QMP_BROKEN;
 }
 

@@ -236,7 +236,7 @@ static bool mount_small_disk(void)
     int flags = geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER;
 
     unshared = unshared || unshare(flags) == 0;
-    return unshared && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+    return unshared && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
            mount("tmpfs", temp_dir_at(&dir, "vm"), "tmpfs", 0, "size=1m") == 0;
 }
 

@@ -187,12 +187,10 @@ static void contributes_nic_and_addresses(void **state)
 
     (void)state;
     fake_host_set(fake, "vm.publish", json_pack("[s]", "8080:80"));
-    fake_host_set(fake, "vm.nat", json_true());
     assert_int_equal(fake_host_call(fake, network()->contribute), 0);
     nic = json_array_get(fake_host_contribution(fake, "nics"), 0);
     assert_string_equal(json_string_value(json_object_get(nic, "backend")), "user");
     assert_string_equal(json_string_value(json_object_get(nic, "mac")), "02:01:23:45:67:89");
-    assert_null(json_object_get(nic, "restrict"));
     forward = json_array_get(json_object_get(nic, "forward"), 0);
     assert_int_equal(json_integer_value(json_object_get(forward, "host_port")), 8080);
     assert_int_equal(json_integer_value(json_object_get(forward, "guest_port")), 80);
@@ -200,15 +198,6 @@ static void contributes_nic_and_addresses(void **state)
     assert_string_equal(json_string_value(json_array_get(json_object_get(conf, "interface"), 0)),
                         "02:01:23:45:67:89 10.0.2.15/24 10.0.2.2");
     assert_non_null(fake_host_contribution(fake, "guest.files"));
-}
-
-static void without_nat_it_is_shut_in(void **state)
-{
-    (void)state;
-    fake_host_set(fake, "vm.nat", json_false());
-    assert_int_equal(fake_host_call(fake, network()->contribute), 0);
-    assert_true(json_is_true(
-        json_object_get(json_array_get(fake_host_contribution(fake, "nics"), 0), "restrict")));
 }
 
 static void refuses_an_id_that_is_none(void **state)
@@ -234,7 +223,6 @@ int main(void)
         TEST(refuses_a_taken_udp_port),
         TEST(refuses_an_address_that_is_not_ours),
         TEST(contributes_nic_and_addresses),
-        TEST(without_nat_it_is_shut_in),
         TEST(refuses_an_id_that_is_none),
     };
 
