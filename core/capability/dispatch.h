@@ -12,6 +12,8 @@
  * 3. What hooks see and change (the scope) is reference-counted and locked for that reason.
  * 4. A capability may change nothing in `check` and `contributeMachineConfig` (a provider: `check`
  *    and `contribute`): host functions with effects fail there.
+ * 5. Never dispatch inside a store transaction: hooks use the journal from the helper thread, which
+ *    would wait for the transaction's end.
  */
 #ifndef CAPABILITY_DISPATCH_H
 #define CAPABILITY_DISPATCH_H

@@ -10,6 +10,7 @@
 #include "capability/order.h"
 #include "capability/policy.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@
 struct entry {
     struct capability capability; /* first: a capability is found again by its address */
     struct descriptor descriptor;
+    struct entry *next; /* among those left behind */
 };
 
 struct registry {
@@ -38,9 +40,22 @@ void registry_set_timeout(struct registry *registry, int64_t timeout_ms)
     registry->timeout_ms = timeout_ms;
 }
 
+/* Entries whose registry is gone while a hook of theirs has not returned. */
+static struct entry *left_behind;
+static pthread_mutex_t left_behind_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void leave_behind(struct entry *entry)
+{
+    (void)pthread_mutex_lock(&left_behind_lock);
+    entry->next = left_behind;
+    left_behind = entry;
+    (void)pthread_mutex_unlock(&left_behind_lock);
+}
+
 static void entry_free(struct entry *entry)
 {
     if (atomic_load(&entry->capability.stuck) != 0) {
+        leave_behind(entry);
         return;
     }
     free(entry->capability.origin);
