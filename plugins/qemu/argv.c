@@ -19,8 +19,8 @@
  * one spare). */
 #define DEVICES_MAX 21
 
-/* The translator's cache of generated code. QEMU's own default, 1 GiB a VM, would have to be added
- * to every memory limit; boots and builds measured no slower with this. */
+/* The translator's cache of generated code: QEMU's own default is 1 GiB a VM, which would have to
+ * be added to every memory limit. Boots take as long with this. */
 #define TCG_ACCEL "tcg,thread=multi,tb-size=256"
 
 struct builder {

@@ -78,8 +78,8 @@ static int user_contribute(const struct banger_host *host, struct banger_call *c
         return -1;
     }
     interface = json_sprintf("%s %s %s", mac, GUEST_ADDRESS, GATEWAY);
-    if (banger_json_contribute(host, call, "nics",
-                               json_pack("[o]", nic_of_vm(mac, &forwards))) < 0 ||
+    if (banger_json_contribute(host, call, "nics", json_pack("[o]", nic_of_vm(mac, &forwards))) <
+            0 ||
         banger_json_contribute(host, call, "guest.conf",
                                json_pack("{s:[o]}", "interface", interface)) < 0) {
         return -1;
