@@ -20,6 +20,7 @@
 
 struct deb {
     const char *path;
+    int fd;
     struct archive *outer; /* the ar archive, standing at the member */
     struct archive *inner; /* that member as a tar archive */
 };
@@ -28,6 +29,7 @@ static void deb_close(struct deb *deb)
 {
     (void)archive_read_free(deb->inner); /* first: it reads from the outer one */
     (void)archive_read_free(deb->outer);
+    cleanup_close(&deb->fd);
 }
 
 static la_ssize_t member_read(struct archive *inner, void *context, const void **block)
@@ -49,12 +51,16 @@ static la_ssize_t member_read(struct archive *inner, void *context, const void *
 
 static int outer_open(struct deb *deb, banger_error *err)
 {
+    deb->fd = open(deb->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO cannot hold us */
+    if (deb->fd < 0) {
+        return error_sys(err, errno, "cannot open the package %s", deb->path);
+    }
     deb->outer = archive_read_new();
     if (deb->outer == NULL || archive_read_support_format_ar(deb->outer) != ARCHIVE_OK) {
         return error_set(err, BANGER_EINTERNAL, "libarchive cannot start");
     }
-    if (archive_read_open_filename(deb->outer, deb->path, READ_BLOCK) != ARCHIVE_OK) {
-        return archive_fail(deb->outer, err, "cannot read the package %s", deb->path);
+    if (archive_read_open_fd(deb->outer, deb->fd, READ_BLOCK) != ARCHIVE_OK) {
+        return archive_fail(deb->outer, err, "%s is no Debian package", deb->path);
     }
     return 0;
 }
@@ -125,7 +131,7 @@ static int deb_next(struct deb *deb, struct archive_entry **entry, const char **
 
 int deb_read_control(const char *path, struct buf *control, banger_error *err)
 {
-    AUTO(deb_close) struct deb deb = {0};
+    AUTO(deb_close) struct deb deb = {.fd = -1};
     if (deb_open(&deb, path, "control.tar", err) < 0) {
         return -1;
     }
@@ -248,7 +254,7 @@ int deb_extract_kernel(const struct image_context *context, const char *path, co
 {
     AUTO_FREE char *modules = str_format("%s/" DEB_MODULES, dir);
     AUTO_FREE char *kernel = str_format("%s/" DEB_KERNEL, dir);
-    AUTO(deb_close) struct deb deb = {0};
+    AUTO(deb_close) struct deb deb = {.fd = -1};
     if (dir_make(modules, 0700, err) < 0 || deb_open(&deb, path, "data.tar", err) < 0 ||
         extract_all(&deb, context, dir, err) < 0) {
         return -1;

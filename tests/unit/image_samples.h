@@ -170,20 +170,21 @@ struct sample_member {
     const char *link; /* not NULL: a symbolic link */
 };
 
-static inline void sample_archive(struct buf *out, int format, const char *filter,
+static inline void sample_archive(struct buf *out, const char *format, const char *filter,
                                   const struct sample_member *members, size_t count)
 {
     size_t room = 4 * 1024 * 1024;
     size_t used = 0;
     buf_reserve(out, room);
     struct archive *archive = archive_write_new();
-    int status = archive_write_set_format(archive, format);
+    int status = archive_write_set_format_by_name(archive, format);
     if (filter != NULL && status == ARCHIVE_OK) {
         status = archive_write_add_filter_by_name(archive, filter);
     }
     (void)archive_write_set_bytes_in_last_block(archive, 1);
     if (status != ARCHIVE_OK ||
         archive_write_open_memory(archive, out->data + out->length, room, &used) != ARCHIVE_OK) {
+        (void)fprintf(stderr, "archive: %s\n", archive_error_string(archive));
         abort();
     }
     for (size_t i = 0; i < count; i++) {
@@ -203,6 +204,7 @@ static inline void sample_archive(struct buf *out, int format, const char *filte
         archive_entry_free(entry);
     }
     if (archive_write_close(archive) != ARCHIVE_OK) {
+        (void)fprintf(stderr, "archive: %s\n", archive_error_string(archive));
         abort();
     }
     (void)archive_write_free(archive);
@@ -215,14 +217,14 @@ static inline void sample_deb(struct buf *out, const char *control,
     struct buf control_tar = BUF_INIT;
     struct buf data_tar = BUF_INIT;
     const struct sample_member about = {.path = "./control", control, strlen(control), NULL};
-    sample_archive(&control_tar, ARCHIVE_FORMAT_TAR_USTAR, "gzip", &about, 1);
-    sample_archive(&data_tar, ARCHIVE_FORMAT_TAR_USTAR, "xz", members, count);
+    sample_archive(&control_tar, "ustar", "gzip", &about, 1);
+    sample_archive(&data_tar, "ustar", "xz", members, count);
     const struct sample_member parts[] = {
         {"debian-binary", "2.0\n", 4, NULL},
         {"control.tar.gz", control_tar.data, control_tar.length, NULL},
         {"data.tar.xz", data_tar.data, data_tar.length, NULL},
     };
-    sample_archive(out, ARCHIVE_FORMAT_AR_GNU, NULL, parts, 3);
+    sample_archive(out, "arbsd", NULL, parts, 3);
     buf_free(&control_tar);
     buf_free(&data_tar);
 }
