@@ -132,7 +132,7 @@ every_command() {
     # shellcheck disable=SC2086  # words
     run -2 --separate-stderr banger $arguments
     is "$output" ""
-    is "$(echo "$stderr" | json 'data["error"]["code"], data["error"]["name"]')" "(1, 'invalid')"
+    is "$(echo "$stderr" | json 'data["error"]["code"], data["error"]["name"]')" "1 invalid"
     [ -n "$(echo "$stderr" | json 'data["error"]["message"]')" ]
   done
 }
