@@ -191,6 +191,7 @@ static enum banger_code known_code(int code)
                                                                : BANGER_EINTERNAL;
 }
 
+BANGER_PRINTF(3, 4)
 static int call_fail(struct banger_call *call, int code, const char *format, ...)
 {
     if (!call->failed) {
@@ -204,6 +205,7 @@ static int call_fail(struct banger_call *call, int code, const char *format, ...
     return -1;
 }
 
+BANGER_PRINTF(2, 3)
 static void call_set_hint(struct banger_call *call, const char *format, ...)
 {
     va_list args;
@@ -214,6 +216,7 @@ static void call_set_hint(struct banger_call *call, const char *format, ...)
 
 /* Works in a call that is over, too: what a late hook has to say is of use to whoever looks for the
  * reason. */
+BANGER_PRINTF(3, 4)
 static void call_log(struct banger_call *call, int level, const char *format, ...)
 {
     int known = level < BANGER_LOG_ERROR ? BANGER_LOG_ERROR : level;

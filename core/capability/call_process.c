@@ -109,15 +109,15 @@ int call_run(struct banger_call *call, const char *argv_json, const char **resul
     }
     struct process_result output = {0};
     banger_error problem = BANGER_ERROR_INIT;
-    if (process_run(argv, OUTPUT_MAX, call->deadline_ns / NS_PER_MS, &output, &problem) < 0) {
-        return call_error(call, &problem);
+    int outcome = process_run(argv, OUTPUT_MAX, call->deadline_ns / NS_PER_MS, &output, &problem);
+    if (outcome == 0) {
+        AUTO_JSON json_t *json =
+            json_pack("{s:i, s:o, s:o}", "status", output.status, "stdout",
+                      output_to_json(&output.out), "stderr", output_to_json(&output.err));
+        *result = call_keep_json(call, json);
     }
-    AUTO_JSON json_t *json =
-        json_pack("{s:i, s:o, s:o}", "status", output.status, "stdout", output_to_json(&output.out),
-                  "stderr", output_to_json(&output.err));
     process_result_free(&output);
-    *result = call_keep_json(call, json);
-    return 0;
+    return outcome == 0 ? 0 : call_error(call, &problem);
 }
 
 /* -- guest_exec ----------------------------------------------------------------------------------

@@ -341,6 +341,7 @@ static int run_programs(const struct banger_host *host, struct banger_call *call
     (void)host->run(call, "[\"/bin/sh\",\"-c\",\"printf 'o\\\\377'; echo e >&2; exit 3\"]",
                     &result);
     note("run", result);
+    note_int("endless", host->run(call, "[\"/usr/bin/yes\"]", &result));
     note_int("relative", host->run(call, "[\"sh\"]", &result));
     note_int("empty", host->run(call, "[]", &result));
     note_int("numbers", host->run(call, "[\"/bin/sh\",1]", &result));
@@ -350,8 +351,9 @@ static int run_programs(const struct banger_host *host, struct banger_call *call
 static void programs_run_without_a_shell(void **state)
 {
     run_as(*state, HOOK_PREPARE, run_programs);
-    const char *expected = "run={\"status\":3,\"stdout\":\"o?\",\"stderr\":\"e\\n\"}\nrelative=-1\n"
-                           "empty=-1\nnumbers=-1\nerror=capability 'x': prepare: ";
+    const char *expected =
+        "run={\"status\":3,\"stdout\":\"o?\",\"stderr\":\"e\\n\"}\nendless=-1\nrelative=-1\n"
+        "empty=-1\nnumbers=-1\nerror=capability 'x': prepare: ";
     assert_int_equal(strncmp(seen.data, expected, strlen(expected)), 0);
     assert_non_null(strstr(seen.data, "/nonexistent/program"));
 }
