@@ -10,6 +10,10 @@
 
 #include "store/sql.h"
 
+#ifndef JANSSON_THREAD_SAFE_REFCOUNT /* lists of several threads refer to the same values */
+#error "jansson was built without atomic reference counts"
+#endif
+
 struct document {
     char *text;
     json_t *json;

@@ -183,7 +183,9 @@ static int prepare(sqlite3 *db, const char *path, banger_error *err)
     (void)sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
     (void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, ROW_MAX);
     if (sqlite3_db_readonly(db, "main") == 1) { /* what SQLite falls back to without a word */
-        return error_set(err, BANGER_EPERMISSION, "the database %s cannot be written", path);
+        (void)error_set(err, BANGER_EPERMISSION, "the database %s cannot be written", path);
+        return error_hint(err,
+                          "check its owner and mode, and whether its file system is read-only");
     }
     if (check_identity(db, path, err) < 0 || check_integrity(db, path, err) < 0 ||
         migrate_run(db, path, &schema_migrations, err) < 0) {
