@@ -25,8 +25,8 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(CORE_SRC)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz/core CC=$(FUZZ_CC) SANITIZE=fuzzer-no-link,address,undefined CFLAGS="-O1 -g" $(BUILD)/fuzz/core/libcore.a
 	$(call say,FUZZ    $@)$(FUZZ_CC) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined $(TEST_CPPFLAGS) $< $(BUILD)/fuzz/core/libcore.a $(CORE_LIBS) -pthread -o $@
 
--include tests/unit/plugin_tests.mk
--include tests/fixtures/stub-vmm/stub_vmm.mk
+include tests/unit/plugin_tests.mk
+include tests/fixtures/stub-vmm/stub_vmm.mk
 
 .PHONY: tests unit asan tsan fuzz
 tests: $(UNIT_TESTS) $(FIXTURE_PLUGINS)
@@ -39,3 +39,8 @@ asan:
 tsan:
 	$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread CFLAGS="-O1 -g" all tests
 fuzz: $(FUZZ_TARGETS)
+
+$(BUILD)/tests/bench_hooks: tests/bench/bench_hooks.c $(CORE_LIB)
+	@mkdir -p $(@D)
+	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(TEST_CPPFLAGS) $< $(BASE_LDFLAGS) $(CORE_LIB) $(CORE_LIBS) -o $@
+tests: $(BUILD)/tests/bench_hooks

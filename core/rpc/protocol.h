@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* clang-format off */ /* it would run the columns of the tables together */
 /*
  * JSON-RPC 2.0 over the control socket, one message a line (no newline inside), at most
  * RPC_MESSAGE_MAX bytes to the server and RPC_REPLY_MAX to the client. Up to RPC_REQUESTS_MAX
@@ -66,7 +65,6 @@
  *   providers:{vmm,rootfs,network}?,pid?,addresses:[..],dir,last_error?,created,started?,uptime_ms?}
  * Times are RFC 3339 in UTC with milliseconds.
  */
-/* clang-format on */
 #ifndef RPC_PROTOCOL_H
 #define RPC_PROTOCOL_H
 

@@ -12,14 +12,16 @@
  * fallbacks.
  *
  * Keys a getter knows (share/doc/plugins.md has the table with types):
- *   vm.id vm.short_id vm.name vm.dir vm.run_dir vm.state vm.vcpu vm.memory_mib vm.disk_mib
- * vm.labels ... image.id image.name image.path   kernel.name kernel.path kernel.initramfs
- * kernel.version machine.*          what has been contributed up to now (contributeMachineConfig,
- * launch) config.KEY         this plugin's own configuration runtime.NAME.KEY   what the capability
- * or provider NAME stored for this VM's present run change.KEY         configure: the new value of
- * what is being changed resources          cleanup: this plugin's journal rows for this VM, newest
- * first, as
- *                      [{"id":7,"kind":"rule","key":"...","attrs":{},"state":"intent|held"}]
+ *   vm.*              id short_id name dir run_dir state vcpu memory_mib disk_mib labels publish nat
+ *   image.*           id name path digest size_bytes
+ *   kernel.*          id name path initramfs version
+ *   host.*            state_dir run_dir
+ *   machine.*         what has been contributed up to now (contributeMachineConfig, launch)
+ *   config.KEY        this plugin's own configuration
+ *   runtime.NAME.KEY  what capability or provider NAME stored for this VM's present run
+ *   change.KEY        configure: the new value of what is being changed
+ *   resources         cleanup: this plugin's journal rows for this VM, newest first, as
+ *                     [{"id":7,"kind":"rule","key":"...","attrs":{},"state":"intent|held"}]
  */
 #ifndef BANGER_HOST_H
 #define BANGER_HOST_H

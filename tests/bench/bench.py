@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Measures banger. On the stub VMM, which answers at once, what is measured is banger itself; beside
+real guests, the same QEMU command line is run bare, in turn, in the same run.
+
+    bench.py --build build [--quick]
+
+Prints a table on stderr and one JSON object on stdout. Asserts nothing: machines differ."""
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from client import Client
+from guest import bare_boot_to_exec, banger_boot_to_exec
+
+
+class Bench:
+    def __init__(self, build, quick):
+        self.build = build
+        self.quick = quick
+        self.rows = []
+        self.home = tempfile.mkdtemp(prefix="banger-bench-")
+        os.environ["BANGER_HOME"] = self.home
+        with open(f"{self.home}/config.lua", "w", encoding="utf-8") as config:
+            config.write(f'return {{ plugin_dirs = {{ "{build}/tests/stub" }} }}\n')
+        self.daemon = None
+        self.client = None
+
+    def open(self):
+        ready, told = os.pipe()
+        log = open(f"{self.home}/bangerd.log", "ab")
+        self.daemon = subprocess.Popen([f"{self.build}/bin/bangerd", "--ready-fd", str(told)],
+                                       pass_fds=[told], stderr=log)
+        os.close(told)
+        with os.fdopen(ready) as pipe:
+            if pipe.readline() != "ready\n":
+                sys.exit("bangerd did not start: see " + log.name)
+        self.client = Client(f"{self.home}/run/bangerd.sock")
+
+    def close(self):
+        self.client.call("vm.prune", {})
+        self.client.close()
+        self.daemon.terminate()
+        self.daemon.wait()
+        shutil.rmtree(self.home)
+
+    def row(self, name, unit, values, budget=None):
+        ordered = sorted(values)
+        p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+        row = {"name": name, "unit": unit, "n": len(values), "min": ordered[0],
+               "p50": statistics.median(ordered), "p99": p99, "max": ordered[-1], "budget": budget}
+        self.rows.append(row)
+        print(f"{name:<44} {row['p50']:>10.3f} {p99:>10.3f} {row['max']:>10.3f} {unit:<6} "
+              f"{len(values):>5}  {budget or ''}", file=sys.stderr)
+
+    def rss_kib(self):
+        with open(f"/proc/{self.daemon.pid}/status", encoding="utf-8") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+
+def timed(function, *arguments):
+    start = time.monotonic_ns()
+    function(*arguments)
+    return (time.monotonic_ns() - start) / 1e6
+
+
+STUB = {"vmm": "stub", "labels": {"stub": "agent"}, "memory_mib": 64, "disk_mib": 256}
+
+
+def bench_start_stop(bench, known):
+    """start and stop of one stub VM whose disk is there, with `known` other VMs in the store."""
+    name = f"probe{known}"
+    bench.client.call("vm.create", dict(STUB, name=name))
+    bench.client.call("vm.start", {"vm": name})
+    bench.client.call("vm.stop", {"vm": name, "timeout_ms": 0})
+    starts, stops = [], []
+    for _ in range(20 if bench.quick else 200):
+        starts.append(timed(bench.client.call, "vm.start", {"vm": name}))
+        stops.append(timed(bench.client.call, "vm.stop", {"vm": name, "timeout_ms": 0}))
+    bench.row(f"start overhead, {known} VMs known", "ms", starts, "p50 10, p99 25")
+    bench.row(f"stop, {known} VMs known", "ms", stops, "5")
+    bench.client.call("vm.delete", {"vm": name})
+
+
+def bench_ps(bench, known):
+    banger = f"{bench.build}/bin/banger"
+    times = [timed(lambda: subprocess.run([banger, "ps", "-a"], stdout=subprocess.DEVNULL, check=True))
+             for _ in range(10 if bench.quick else 50)]
+    bench.row(f"banger ps -a (process), {known} VMs known", "ms", times, "5")
+    calls = [timed(bench.client.call, "vm.list", {"all": True})
+             for _ in range(10 if bench.quick else 100)]
+    bench.row(f"vm.list (call), {known} VMs known", "ms", calls)
+
+
+def bench_memory(bench):
+    bench.row("bangerd resident, idle", "KiB", [bench.rss_kib()], "10240")
+    count = 10 if bench.quick else 50
+    before = bench.rss_kib()
+    for i in range(count):
+        bench.client.call("vm.run", dict(STUB, name=f"running{i}"))
+    bench.row(f"bangerd resident a running VM (of {count})", "KiB",
+              [(bench.rss_kib() - before) / count], "32")
+    for i in range(count):
+        bench.client.call("vm.delete", {"vm": f"running{i}"})
+
+
+def bench_known(bench):
+    made = 0
+    for known in (0, 100) if bench.quick else (0, 100, 1000):
+        for i in range(made, known):
+            bench.client.call("vm.create", dict(STUB, name=f"known{i}"))
+        made = known
+        bench_start_stop(bench, known)
+        bench_ps(bench, known)
+
+
+def bench_hooks(bench):
+    program = f"{bench.build}/tests/bench_hooks"
+    for line in subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines():
+        hooks, nanoseconds = line.split()
+        bench.row(f"dispatch of {hooks} in-process hook(s), each", "us", [float(nanoseconds) / 1000],
+                  "1" if hooks == "100" else None)
+
+
+def bench_guest(bench):
+    """Time to the first exec: `banger` and the bare VMM, in turn, same kernel, initramfs and disk."""
+    bench.client.call("vm.create", {"name": "guest"})
+    bench.client.call("vm.start", {"vm": "guest"})
+    vm = bench.client.call("vm.show", {"vm": "guest"})
+    with open(f"/proc/{vm['pid']}/cmdline", encoding="utf-8") as cmdline:
+        argv = cmdline.read().split("\0")[:-1]
+    bench.client.call("vm.stop", {"vm": "guest"})
+    ours, bare, ratios = [], [], []
+    for _ in range(3 if bench.quick else 15):
+        ours.append(banger_boot_to_exec(bench.client, "guest"))
+        bench.client.call("vm.stop", {"vm": "guest"})
+        bare.append(bare_boot_to_exec(argv))
+        ratios.append(ours[-1] / bare[-1])
+    bench.row("first exec through banger", "ms", ours)
+    bench.row("first exec of the bare VMM", "ms", bare)
+    bench.row("ratio of the two, pair by pair", "x", ratios, "1.05")
+    bench.client.call("vm.delete", {"vm": "guest"})
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    bench = Bench(options.build, options.quick)
+    print(f"{'':<44} {'p50':>10} {'p99':>10} {'max':>10} {'unit':<6} {'n':>5}  budget", file=sys.stderr)
+    bench.open()
+    try:
+        bench_hooks(bench)
+        bench.client.call("kernel.import", {"deb": "linux-image-cloud-amd64",
+                                            "name": "linux-image-cloud-amd64"})
+        bench.client.call("image.build", {"kind": "tiny"})
+        bench.client.close() # a fresh daemon: what an import leaves in the heap is not idle memory
+        bench.daemon.terminate()
+        bench.daemon.wait()
+        bench.open()
+        bench_memory(bench)
+        bench_known(bench)
+        bench_guest(bench)
+    finally:
+        bench.close()
+    json.dump({"figures": bench.rows, "cpus": os.cpu_count()}, sys.stdout, indent=1)
+    print()
+
+
+if __name__ == "__main__":
+    main()
