@@ -60,6 +60,7 @@ static int load_plugins(struct daemon *daemon, banger_error *err)
 {
     const json_t *policies = json_object_get(daemon->config, "plugins");
     daemon->registry = registry_new();
+    registry_set_timeout(daemon->registry, json_get_int(daemon->config, "hook_timeout", 0));
     if (loader_load_dir(daemon->registry, daemon->layout.plugin_dir, policies, err) < 0) {
         return -1;
     }
@@ -69,6 +70,9 @@ static int load_plugins(struct daemon *daemon, banger_error *err)
         if (loader_load_dir(daemon->registry, json_string_value(dir), policies, err) < 0) {
             return -1;
         }
+    }
+    if (registry_check_policies(daemon->registry, policies, err) < 0) {
+        return -1;
     }
     return registry_resolve(daemon->registry, err);
 }

@@ -24,7 +24,7 @@ struct banger_config_key {
     uint32_t size; /* sizeof(struct banger_config_key) */
     enum banger_config_type type;
     const char *name;          /* [a-z][a-z0-9_]*, at most 63 bytes */
-    const char *default_value; /* as it would be written in the configuration; NULL: no value */
+    const char *default_value; /* as text; LIST and JSON: JSON text ("[]"); NULL: no value */
     const char *help;          /* one line */
     int64_t minimum;           /* INT, SIZE (bytes), DURATION (ms); both 0: no bounds */
     int64_t maximum;
