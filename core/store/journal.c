@@ -18,13 +18,12 @@ const char *resource_state_name(enum resource_state state)
     return index < COUNT_OF(state_names) ? state_names[index] : "unknown";
 }
 
-/* The only flush of the three: what is about to be acquired must be on the disk, while a held or
- * gone that is lost with the machine leaves a row that release checks and finds out about. */
+/* What belongs to a VM's run ends with the machine, what belongs to none may not: store.h. */
 int64_t journal_intend(struct store *store, const char *vm_id, const char *owner, const char *kind,
                        const char *key, const json_t *attrs, banger_error *err)
 {
     AUTO_SQL struct sql sql =
-        sql_open(store, SQL_WRITE,
+        sql_open(store, vm_id != NULL ? SQL_WRITE_LAZY : SQL_WRITE,
                  "INSERT INTO resources (vm_id, owner, kind, key, attrs, state)"
                  " VALUES (?1, ?2, ?3, ?4, ?5, 'intent') RETURNING id");
     sql_bind_text(&sql, vm_id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A layer over SQLite's file system that lets the Nth write from now on fail as on a full disk, or
- * end the process in front of it. It keeps the unix VFS's own file objects and replaces the write
+ * end the process in front of it, and that counts flushes. It keeps the unix VFS's own file objects and replaces the write
  * function in copies of their method tables, of which there is one a locking style.
  */
 #ifndef TESTS_FAULT_VFS_H
@@ -16,6 +16,7 @@ static struct {
     int writes_left; /* before the fault; -1: none is armed */
     bool ends_process;
     bool happened;
+    int flushes;
     sqlite3_vfs vfs;
     sqlite3_vfs *real;
     struct {
@@ -42,6 +43,17 @@ static int fault_write(sqlite3_file *file, const void *data, int length, sqlite3
     abort();
 }
 
+static int fault_sync(sqlite3_file *file, int flags)
+{
+    fault.flushes++;
+    for (size_t i = 0; i < sizeof(fault.tables) / sizeof(fault.tables[0]); i++) {
+        if (file->pMethods == &fault.tables[i].methods) {
+            return fault.tables[i].real->xSync(file, flags);
+        }
+    }
+    abort();
+}
+
 static void fault_patch(sqlite3_file *file)
 {
     for (size_t i = 0; i < sizeof(fault.tables) / sizeof(fault.tables[0]); i++) {
@@ -49,6 +61,7 @@ static void fault_patch(sqlite3_file *file)
             fault.tables[i].real = file->pMethods;
             fault.tables[i].methods = *file->pMethods;
             fault.tables[i].methods.xWrite = fault_write;
+            fault.tables[i].methods.xSync = fault_sync;
         }
         if (fault.tables[i].real == file->pMethods) {
             file->pMethods = &fault.tables[i].methods;
@@ -84,7 +97,7 @@ __attribute__((unused)) static void fault_remove(void)
     (void)sqlite3_vfs_unregister(&fault.vfs);
 }
 
-static void fault_arm(int writes, bool ends_process)
+__attribute__((unused)) static void fault_arm(int writes, bool ends_process)
 {
     fault.writes_left = writes;
     fault.ends_process = ends_process;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/journal.h"
 
+#include "store/oplog.h"
+
+#include "fault_vfs.h"
 #include "store_fixture.h"
 
 #include <sys/wait.h>
@@ -147,6 +150,54 @@ static void intent_survives_the_daemon(void **state)
     assert_keys(&list, "/intent/held");
 }
 
+static int install_vfs(void **state)
+{
+    fault_install();
+    return fixture_filled(state);
+}
+
+static int remove_vfs(void **state)
+{
+    int status = fixture_remove(state);
+    fault_remove();
+    return status;
+}
+
+static int flushes_since(int *last)
+{
+    int count = fault.flushes - *last;
+    *last = fault.flushes;
+    return count;
+}
+
+/* store.h says what waits for the disk: a flush more is a start that is slower, one fewer is a row
+ * that a power failure takes. */
+static void flushes_are_where_they_must_be(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store *store = fixture->store;
+    char vm[ID_LENGTH + 1];
+    assert_int_equal(fixture_vm(fixture, "warm", NULL, NULL), 0);
+    int last = fault.flushes;
+    assert_int_equal(fixture_vm(fixture, "web", vm, NULL), 0);
+    assert_int_equal(flushes_since(&last), 1);
+    int64_t row = intend(fixture, vm, "core", "/run");
+    assert_int_equal(journal_held(store, row, NULL, NULL), 0);
+    assert_int_equal(journal_gone(store, row, NULL), 0);
+    row = oplog_begin(store, "start", vm, "web", NULL);
+    assert_int_equal(oplog_end(store, row, "done", NULL, 1, NULL, 0, NULL), 0);
+    assert_true(event_append(store, "x", vm, "web", NULL, NULL, NULL) > 0);
+    assert_int_equal(fixture_count(fixture), 2);
+    assert_int_equal(flushes_since(&last), 0);
+    (void)intend(fixture, NULL, "core", "/images/x");
+    assert_int_equal(flushes_since(&last), 1);
+    assert_int_equal(store_begin(store, NULL), 0);
+    (void)intend(fixture, vm, "nat", "a");
+    (void)intend(fixture, vm, "nat", "b");
+    assert_int_equal(store_commit(store, NULL), 0);
+    assert_int_equal(flushes_since(&last), 1);
+}
+
 static void names_of_states(void **state)
 {
     (void)state;
@@ -160,9 +211,13 @@ static void names_of_states(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(rows_go_their_way),          STORE_TEST(ids_are_never_given_twice),
-        STORE_TEST(lists_are_newest_first),     STORE_TEST(strangers_are_refused),
-        STORE_TEST(intent_survives_the_daemon), cmocka_unit_test(names_of_states),
+        STORE_TEST(rows_go_their_way),
+        STORE_TEST(ids_are_never_given_twice),
+        STORE_TEST(lists_are_newest_first),
+        STORE_TEST(strangers_are_refused),
+        STORE_TEST(intent_survives_the_daemon),
+        cmocka_unit_test_setup_teardown(flushes_are_where_they_must_be, install_vfs, remove_vfs),
+        cmocka_unit_test(names_of_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
