@@ -188,6 +188,14 @@ char *command_usage(const struct command *command)
     return buf_steal(&out);
 }
 
+char *command_option_form(const struct command_option *option)
+{
+    char letter[] = {'-', option->letter, ',', ' ', '\0'};
+    return str_format("%s--%s%s%s%s", option->letter != 0 ? letter : "", option->name,
+                      option->value != NULL ? " " : "", str_or(option->value, ""),
+                      option->repeats ? "..." : "");
+}
+
 static const struct command_status plain_statuses[] = {
     {"0", "done"},
     {"1", "it failed, or what was named does not exist"},

@@ -98,6 +98,9 @@ const struct command_option *command_option_letter(const struct command *command
 /* "banger vm run [OPTIONS] [PATH] [-- CMD...]"; a new string. */
 char *command_usage(const struct command *command);
 
+/* "-e, --env NAME=VALUE..."; a new string. */
+char *command_option_form(const struct command_option *option);
+
 /* What an exit status means for this command, ended by a row without text. */
 struct command_status {
     const char *status;

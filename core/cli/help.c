@@ -85,13 +85,9 @@ static void options(const char *title, const struct command_option *option)
     }
     heading(title);
     for (; option->name != NULL; option++) {
-        char letter[] = {'-', option->letter, ',', ' ', '\0'};
-        AUTO_FREE char *name =
-            str_format("%s--%s%s%s", option->letter != 0 ? letter : "    ", option->name,
-                       option->value != NULL ? " " : "", str_or(option->value, ""));
-        AUTO_FREE char *text =
-            str_format("%s%s", option->help, option->repeats ? "; may be repeated" : "");
-        entry(name, text);
+        AUTO_FREE char *form = command_option_form(option);
+        AUTO_FREE char *name = str_format("%s%s", option->letter != 0 ? "" : "    ", form);
+        entry(name, option->help);
     }
 }
 

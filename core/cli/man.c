@@ -77,13 +77,8 @@ static void put_options(const char *title, const struct command_option *option)
     }
     put_section(title);
     for (; option->name != NULL; option++) {
-        char letter[] = {'-', option->letter, ',', ' ', '\0'};
-        AUTO_FREE char *term =
-            str_format("%s--%s%s%s", option->letter != 0 ? letter : "", option->name,
-                       option->value != NULL ? " " : "", str_or(option->value, ""));
-        AUTO_FREE char *text =
-            str_format("%s%s", option->help, option->repeats ? "; may be repeated" : "");
-        put_item(term, text);
+        AUTO_FREE char *form = command_option_form(option);
+        put_item(form, option->help);
     }
 }
 

@@ -64,8 +64,9 @@ const struct command commands_host[] = {
         .path = "kernel import",
         .summary = "take in a kernel",
         .description =
-            "From a Debian package (a file, or a name to be downloaded), or from a kernel file\n"
-            "and the folder of its modules. An initramfs with banger's agent is made for it.",
+            "From a Debian package (a file, or a name to be downloaded), or from a kernel\n"
+            "file and the folder of its modules. An initramfs with banger's agent is made\n"
+            "for it.",
         .options = OPTIONS(
             {"deb", 0, VALUE_PACKAGE, "PACKAGE|FILE", "a package's name, or a .deb file", false},
             {"vmlinuz", 0, VALUE_FILE, "FILE", "a bzImage or an ELF vmlinux", false},

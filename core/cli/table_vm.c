@@ -15,15 +15,15 @@
     {"rootfs-driver", 0,   VALUE_ROOTFS,  "PROVIDER", "how its disk is made from the image (auto)", false},                 \
     {"network",       0,   VALUE_NETWORK, "PROVIDER", "how it is connected (auto)", false},                                 \
     {"nat",           0,   VALUE_NONE,    NULL,       "let it reach the networks that this machine reaches", false},        \
-    {"publish",       'p', VALUE_PUBLISH, "PORTS",    "[ADDRESS:]HOST:GUEST[/udp]: forward a port to it", true},             \
+    {"publish",       'p', VALUE_PUBLISH, "PORTS",    "[ADDRESS:]HOST:GUEST[/udp]: a port of ours", true},             \
     {"label",         'l', VALUE_LABEL,   "KEY=VALUE", "a label", true},                                                     \
-    {"env",           'e', VALUE_ENV,     "NAME=VALUE", "environment of every program run in it", true},                     \
+    {"env",           'e', VALUE_ENV,     "NAME=VALUE", "environment of every program in it", true},                     \
     {"boot-arg",      0,   VALUE_BOOT_ARG, "ARGUMENT", "an argument for its kernel", true}
 
 #define EXEC_OPTIONS                                                                                                       \
-    {"tty",           't', VALUE_NONE,    NULL,       "give the program a terminal, even where there is none here", false}, \
-    {"no-tty",        'T', VALUE_NONE,    NULL,       "give it none, even where there is one", false},                      \
-    {"interactive",   'i', VALUE_NONE,    NULL,       "pass standard input on; always so, accepted for habit", false},      \
+    {"tty",           't', VALUE_NONE,    NULL,       "give the program a terminal where we have none", false}, \
+    {"no-tty",        'T', VALUE_NONE,    NULL,       "give it none where we have one", false},                      \
+    {"interactive",   'i', VALUE_NONE,    NULL,       "pass standard input on (always so)", false},      \
     {"user",          'u', VALUE_USER,    "USER",     "the guest's user that runs it (root)", false},                       \
     {"workdir",       'w', VALUE_GUEST_DIR, "DIR",    "the folder it starts in (the user's home)", false}
 /* clang-format on */
@@ -34,8 +34,8 @@ const struct command commands_vm[] = {
         .summary = "create a VM, start it, and run a command in it",
         .description =
             "Makes a VM, boots it, and runs the command behind '--' in it, with its input,\n"
-            "output and exit status passed through; without a command, a login shell. Where no\n"
-            "image or kernel is there yet, the configured default is made first.\n"
+            "output and exit status passed through; without a command, a login shell.\n"
+            "Where no image or kernel is there yet, the configured default is made first.\n"
             "The VM goes on running afterwards, unless --rm is given. The program gets a\n"
             "terminal when both standard input and output are one.\n"
             "With --json the program's output is collected (at most 16 MiB of each stream)\n"
@@ -77,9 +77,8 @@ const struct command commands_vm[] = {
         .description = "Asks the guest to end, waits, and then ends its process. One that has\n"
                        "ended is cleaned up. Names after one that fails are still worked on.",
         .arguments = ARGUMENTS({"VM", VALUE_VM, ARGUMENT_SOME}),
-        .options =
-            OPTIONS({"timeout", 't', VALUE_DURATION, "TIME",
-                     "how long the guest may take: 10s, 2m; a bare number is seconds", false}),
+        .options = OPTIONS({"timeout", 't', VALUE_DURATION, "TIME",
+                            "how long the guest may take: 10s, 2m", false}),
         .examples = EXAMPLES({"banger vm stop --timeout 30s web", "half a minute to shut down"}),
         .traits = COMMAND_EVERYDAY,
         .run = vm_stop,
@@ -148,9 +147,9 @@ const struct command commands_vm[] = {
         .path = "vm exec",
         .summary = "run a command in a running VM",
         .description =
-            "Runs the command with its input, output and exit status passed through; without a\n"
-            "command, a login shell. Options stand before the command: what follows its first\n"
-            "word is the command's own.\n"
+            "Runs the command with its input, output and exit status passed through;\n"
+            "without a command, a login shell. Options stand before the command: what\n"
+            "follows its first word is the command's own.\n"
             "With --json the output is collected (at most 16 MiB of each stream) and printed\n"
             "with the status when it has ended.",
         .arguments =

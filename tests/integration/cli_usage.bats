@@ -39,6 +39,7 @@ every_command() {
     has "Examples:"
     has "Exit status:"
     run -0 banger help "${command[@]}"
+    is "$(awk 'length > 80' <<<"$output")" ""
   done < <(every_command)
 }
 
