@@ -29,8 +29,8 @@ static char *read_tail(const char *vm_dir)
     return str_printable(bytes, got > 0 ? (size_t)got : 0);
 }
 
-/* The last lines, joined for one line of text. */
-static void append_last_lines(struct buf *out, char *tail)
+/* Tells who waits the last lines, one by one. */
+static void tell_last_lines(struct operation *op, char *tail)
 {
     const char *lines[TAIL_LINES];
     size_t count = 0;
@@ -46,27 +46,27 @@ static void append_last_lines(struct buf *out, char *tail)
         lines[count++] = line;
     }
     for (size_t i = 0; i < count; i++) {
-        buf_printf(out, "\n  | %s", lines[i]);
+        operation_warn(op, "console: %s", lines[i]);
     }
 }
 
-int console_explain(const char *vm_dir, bool vmm_ended, int64_t timeout_ms, banger_error *err)
+int console_explain(struct operation *op, bool vmm_ended, int64_t timeout_ms, banger_error *err)
 {
-    AUTO_FREE char *tail = read_tail(vm_dir);
-    AUTO_BUF struct buf text = BUF_INIT;
-    if (vmm_ended) {
-        buf_puts(&text, "the guest ended before its agent answered");
+    AUTO_FREE char *tail = read_tail(op->vm_dir);
+    AUTO_FREE char *said = NULL;
+    const char *found = strstr(tail, GUEST_CONSOLE_PREFIX);
+    if (found != NULL) {
+        said = str_format(": %.*s", (int)strcspn(found, "\n"), found);
     } else {
-        buf_printf(&text, "the guest's agent did not answer within %" PRId64 "s",
-                   timeout_ms / 1000);
+        said = xstrdup(tail[0] != '\0' ? "" : "; its console is empty");
     }
-    const char *said = strstr(tail, GUEST_CONSOLE_PREFIX);
-    if (said != NULL) {
-        buf_printf(&text, " (%.*s)", (int)strcspn(said, "\n"), said);
+    tell_last_lines(op, tail);
+    if (vmm_ended) {
+        return error_set(err, BANGER_EGUEST, "the guest ended before its agent answered%s", said);
     }
-    buf_puts(&text, tail[0] != '\0' ? "; its console ends:" : "; its console is empty");
-    append_last_lines(&text, tail);
-    return error_set(err, vmm_ended ? BANGER_EGUEST : BANGER_ETIMEDOUT, "%s", text.data);
+    return error_set(err, BANGER_ETIMEDOUT,
+                     "the guest's agent did not answer within %" PRId64 " s%s", timeout_ms / 1000,
+                     said);
 }
 
 char *vmm_end_text(int status)

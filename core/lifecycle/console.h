@@ -3,10 +3,7 @@
 #ifndef LIFECYCLE_CONSOLE_H
 #define LIFECYCLE_CONSOLE_H
 
-#include "base/error.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "lifecycle/operation.h"
 
 /* Sets the error: BANGER_EGUEST when the VMM has ended, BANGER_ETIMEDOUT otherwise, with the
  * agent's own words if it said any and the console's last lines. Returns -1. */

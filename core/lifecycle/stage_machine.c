@@ -103,7 +103,7 @@ int stage_wait_agent(struct operation *op, banger_error *err)
     if (operation_cancelled(op)) {
         return error_set(err, BANGER_ECANCELLED, "cancelled while the guest booted");
     }
-    return console_explain(op->vm_dir, !live_is_running(op->engine, op->vm.id), timeout, err);
+    return console_explain(op, !live_is_running(op->engine, op->vm.id), timeout, err);
 }
 
 int stage_post_start(struct operation *op, banger_error *err)
