@@ -126,6 +126,9 @@ static int status_check(struct running *run, int status, banger_error *err)
     }
     AUTO_FREE char *said = str_printable(str_or(run->tail.data, ""), run->tail.length);
     str_make_line(said);
+    for (size_t end = strlen(said); end > 0 && said[end - 1] == ' '; end--) {
+        said[end - 1] = '\0';
+    }
     if (WIFSIGNALED(status)) {
         return error_set(err, BANGER_EIO, "%s was ended by signal %d: %s", program,
                          WTERMSIG(status), said);

@@ -8,9 +8,8 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-#define DIGEST_BLOCK                                                                               \
-    ((size_t)1024 * 1024) /* one look at `cancelled` a MiB: about a millisecond                    \
-                           */
+/* One look at `cancelled` a MiB: every two milliseconds or so. */
+#define DIGEST_BLOCK ((size_t)1024 * 1024)
 
 static void digest_free(EVP_MD_CTX **digest)
 {

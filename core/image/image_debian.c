@@ -81,7 +81,15 @@ static int bootstrap(struct staging *staging, const char *tar, banger_error *err
                               .package = "mmdebstrap",
                               .timeout_ms = BOOTSTRAP_TIMEOUT_MS,
                               .verbose = true};
-    return command_run(&command, err);
+    if (command_run(&command, err) < 0) {
+        if (geteuid() != 0 && err != NULL && err->hint[0] == '\0') {
+            (void)error_hint(err,
+                             "run this as root, or install uidmap and give yourself subordinate "
+                             "ids (subuid(5)): mmdebstrap needs a user namespace then");
+        }
+        return -1;
+    }
+    return 0;
 }
 
 static int own_files_add(struct ext4 *fs, banger_error *err)

@@ -187,8 +187,9 @@ static int initramfs_make(struct import *import, banger_error *err)
     if (dir_make(scratch, 0700, err) < 0) {
         return -1;
     }
-    if (import->modules != NULL &&
-        modules_resolve(import->context, import->modules, scratch, &modules, err) < 0) {
+    const struct module_source source = {
+        .dir = import->modules, .version = import->elf.version, .scratch = scratch};
+    if (import->modules != NULL && modules_resolve(import->context, &source, &modules, err) < 0) {
         return error_prefix(err, "kernel %s cannot run guests: ", import->elf.version);
     }
     if (initramfs_write(path, agent, &modules, err) < 0) {

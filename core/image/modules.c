@@ -42,7 +42,7 @@ static const struct module_root {
 
 struct resolver {
     const struct image_context *context;
-    const char *scratch;
+    const struct module_source *source;
     struct kmod_ctx *kmod;
     json_t *files;   /* name -> path */
     json_t *builtin; /* name -> true */
@@ -172,14 +172,28 @@ static int depends_add(struct resolver *resolver, const char *depends, int depth
     return 0;
 }
 
+/* "6.1.0-56-cloud-amd64 SMP preempt mod_unload modversions " */
+static int vermagic_check(const struct resolver *resolver, const char *vermagic, banger_error *err)
+{
+    const char *version = resolver->source->version;
+    size_t length = strcspn(vermagic, " ");
+    if (length == strlen(version) && memcmp(vermagic, version, length) == 0) {
+        return 0;
+    }
+    return error_set(err, BANGER_EINVALID, "it is for the kernel %.*s, not for %s", (int)length,
+                     vermagic, version);
+}
+
 static int info_add(struct resolver *resolver, const struct kmod_list *info, int depth,
                     banger_error *err)
 {
     const struct kmod_list *field = NULL;
     kmod_list_foreach(field, info)
     {
-        if (str_equal(kmod_module_info_get_key(field), "depends") &&
-            depends_add(resolver, kmod_module_info_get_value(field), depth, err) < 0) {
+        const char *key = kmod_module_info_get_key(field);
+        const char *value = kmod_module_info_get_value(field);
+        if ((str_equal(key, "vermagic") && vermagic_check(resolver, value, err) < 0) ||
+            (str_equal(key, "depends") && depends_add(resolver, value, depth, err) < 0)) {
             return -1;
         }
     }
@@ -220,7 +234,7 @@ static int module_add(struct resolver *resolver, const char *name, int depth, ba
                                         : "the dependencies of %s go in a circle",
                          name);
     }
-    AUTO_FREE char *path = str_format("%s/%s.ko", resolver->scratch, name);
+    AUTO_FREE char *path = str_format("%s/%s.ko", resolver->source->scratch, name);
     if (module_unpack(resolver, source, path, err) < 0 ||
         dependencies_add(resolver, path, depth, err) < 0) {
         return -1;
@@ -257,14 +271,14 @@ static int roots_add(struct resolver *resolver, banger_error *err)
     return 0;
 }
 
-int modules_resolve(const struct image_context *context, const char *dir, const char *scratch,
+int modules_resolve(const struct image_context *context, const struct module_source *source,
                     struct module_list *list, banger_error *err)
 {
     static const char *const no_configuration[] = {NULL};
     struct resolver resolver = {
         .context = context,
-        .scratch = scratch,
-        .kmod = kmod_new(dir, no_configuration),
+        .source = source,
+        .kmod = kmod_new(source->dir, no_configuration),
         .files = json_object(),
         .builtin = json_object(),
         .done = json_object(),
@@ -273,8 +287,9 @@ int modules_resolve(const struct image_context *context, const char *dir, const 
     *list = (struct module_list){0};
     int result =
         resolver.kmod != NULL ? 0 : error_set(err, BANGER_EINTERNAL, "libkmod cannot start");
-    if (result == 0 && (walk(&resolver, dir, 0, err) < 0 || builtin_read(&resolver, dir, err) < 0 ||
-                        roots_add(&resolver, err) < 0)) {
+    if (result == 0 &&
+        (walk(&resolver, source->dir, 0, err) < 0 ||
+         builtin_read(&resolver, source->dir, err) < 0 || roots_add(&resolver, err) < 0)) {
         module_list_free(list);
         result = -1;
     }

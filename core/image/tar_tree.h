@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A tar archive into a file system: owners, modes, links and device nodes as the archive says. */
+/* A tar archive into a file system: owners, modes, links and device nodes as the archive says.
+ * Extended attributes are not taken along. */
 #ifndef IMAGE_TAR_TREE_H
 #define IMAGE_TAR_TREE_H
 

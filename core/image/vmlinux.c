@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define KERNEL_MAX                                                                                 \
-    ((off_t)1024 * 1024 * 1024) /* with debug information; without, 50 MB are usual */
+/* With debug information; without, 50 MB are usual. */
+#define KERNEL_MAX ((off_t)1024 * 1024 * 1024)
 
 /* The setup header, Documentation/arch/x86/boot.rst. All numbers are little-endian. */
 #define SECTOR 512

@@ -16,6 +16,7 @@
 #include <string.h>
 
 static struct image_env env;
+static const char *kernel_version = SAMPLE_VERSION;
 
 static int setup(void **state)
 {
@@ -60,8 +61,12 @@ static void add_usual_tree(void)
 
 static int resolve(struct module_list *list, banger_error *err)
 {
-    return modules_resolve(&env.context, temp_dir_at(&env.dir, "tree"),
-                           temp_dir_at(&env.dir, "scratch"), list, err);
+    const struct module_source source = {
+        .dir = temp_dir_at(&env.dir, "tree"),
+        .version = kernel_version,
+        .scratch = temp_dir_at(&env.dir, "scratch"),
+    };
+    return modules_resolve(&env.context, &source, list, err);
 }
 
 static void list_text(const struct module_list *list, struct buf *text)
@@ -136,6 +141,15 @@ static void test_damaged_modules(void **state)
     add_usual_tree();
     temp_dir_write(&env.dir, "tree/kernel/virtio_ring.ko.zst", "");
     expect_refusal(BANGER_EINVALID, "is empty");
+}
+
+static void test_modules_of_another_kernel(void **state)
+{
+    (void)state;
+    add_usual_tree();
+    kernel_version = SAMPLE_VERSION "2";
+    expect_refusal(BANGER_EINVALID, "it is for the kernel 6.1.0-test, not for 6.1.0-test2");
+    kernel_version = SAMPLE_VERSION;
 }
 
 static void test_cancelled(void **state)
@@ -237,6 +251,7 @@ int main(void)
         TEST(test_unpacked_to_plain_files),
         TEST(test_needed_ones_are_missing),
         TEST(test_damaged_modules),
+        TEST(test_modules_of_another_kernel),
         TEST(test_cancelled),
         TEST(test_file_names),
         TEST(test_archive),
