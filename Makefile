@@ -82,7 +82,7 @@ plugin_src = $(wildcard plugins/$(1)/*.c) $(addprefix plugins/common/,$(shell ca
 define plugin_rule
 $(BUILD)/plugins/$(1).so: $(call plugin_src,$(1)) $(wildcard plugins/$(1)/*.h plugins/common/*.h include/banger/*.h)
 	@mkdir -p $$(@D)
-	$$(call say,PLUGIN  $$@)$$(CC) $$(filter-out -MMD -MP,$$(BASE_CFLAGS)) -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -fPIC -shared \
+	$$(call say,PLUGIN  $$@)$$(CC) $$(filter-out -MMD -MP,$$(BASE_CFLAGS)) -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Iplugins/common -fPIC -shared \
 	  $$(BASE_LDFLAGS) $(call plugin_src,$(1)) -o $$@ \
 	  $(if $(wildcard plugins/$(1)/libs),$$(shell pkg-config --cflags --libs $(shell cat plugins/$(1)/libs 2>/dev/null)))
 endef

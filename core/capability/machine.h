@@ -8,7 +8,8 @@
  *   kernel, initramfs       host paths, set once
  *   boot_args               list of kernel arguments, appended
  *   drives                  list of {"id","path","read_only","root","format":"raw"}, ids unique
- *   nics                    list of {"id","backend":"user|tap","mac","tap","forward":[...]}
+ *   nics                    list of {"id","backend":"user|tap","mac","tap","forward":[...],
+ *                           "restrict"}, ids unique; restrict: nothing but forwards gets through
  *   console                 {"path"}: where the serial console goes, set once
  *   limits                  object of cgroup v2 files and values, keys set once
  *   guest.conf              object, keys of agent/guest_conf.h; lists appended, scalars set once

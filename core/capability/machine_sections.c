@@ -165,8 +165,13 @@ static int check_drive(const json_t *value, banger_error *err)
 static int check_nic(const json_t *value, banger_error *err)
 {
     static const struct member members[] = {
-        {"id", check_id, true},    {"backend", check_backend, true}, {"mac", check_mac, false},
-        {"tap", check_tap, false}, {"forward", check_list, false},   {NULL, NULL, false},
+        {"id", check_id, true},
+        {"backend", check_backend, true},
+        {"mac", check_mac, false},
+        {"tap", check_tap, false},
+        {"forward", check_list, false},
+        {"restrict", check_bool, false},
+        {NULL, NULL, false},
     };
     return check_members("a nic", value, members, err);
 }

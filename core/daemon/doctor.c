@@ -60,25 +60,39 @@ static void check_cgroup(json_t *checks)
         there ? NULL : "run as root on a host with the unified cgroup hierarchy");
 }
 
-/* What the host's scope offers to a `check` hook: nothing but answers. */
-static struct scope *host_scope(struct daemon *daemon)
+/* The last thing that a check said about the host ("QEMU 7.2; TCG: ..."). */
+struct said {
+    char text[512];
+};
+
+static void keep_said(void *context, const char *capability, const char *text)
+{
+    (void)capability;
+    struct said *said = context;
+    (void)snprintf(said->text, sizeof(said->text), "%s", text);
+}
+
+/* What the host's scope offers to a `check` hook: to say something. */
+static struct scope *host_scope(struct daemon *daemon, struct said *said)
 {
     AUTO_JSON json_t *input =
         json_pack("{s:{s:s, s:s}}", "host", "state_dir", daemon->layout.state_dir, "run_dir",
                   daemon->layout.run_dir);
     AUTO_JSON json_t *runtime = json_object();
-    static const struct scope_services none = {0};
+    static const struct scope_services services = {.progress = keep_said};
     struct scope_init init = {
         .registry = daemon->registry,
         .input = input,
         .runtime = runtime,
-        .services = &none,
+        .services = &services,
+        .context = said,
     };
     return scope_new(&init);
 }
 
-static void check_provider(struct scope *scope, struct capability *capability,
-                           enum provider_kind kind, const char *chosen, json_t *checks)
+static void check_provider(struct scope *scope, const struct said *said,
+                           struct capability *capability, enum provider_kind kind,
+                           const char *chosen, json_t *checks)
 {
     const char *name = capability->plugin->name;
     AUTO_FREE char *label = str_format("%s: %s", provider_kind_name(kind), name);
@@ -89,10 +103,8 @@ static void check_provider(struct scope *scope, struct capability *capability,
         return;
     }
     bool is_chosen = str_equal(chosen, name);
-    AUTO_JSON json_t *runtime = scope_runtime(scope);
-    AUTO_FREE char *key = str_format("%s.doctor", name);
-    const char *told = json_get_string(runtime, key, "works here");
-    AUTO_FREE char *text = str_format("%s%s", told, is_chosen ? " (chosen by auto)" : "");
+    AUTO_FREE char *text = str_format("%s%s", said->text[0] != '\0' ? said->text : "works here",
+                                      is_chosen ? " (chosen by auto)" : "");
     add(checks, label, "pass", text, NULL);
 }
 
@@ -101,7 +113,8 @@ static void check_providers(struct daemon *daemon, json_t *checks, json_t *provi
 {
     struct capability *vmm = NULL;
     for (int kind = 0; kind < PROVIDER_KIND_COUNT; kind++) {
-        struct scope *scope = host_scope(daemon);
+        struct said said = {""};
+        struct scope *scope = host_scope(daemon, &said);
         struct capability *chosen = NULL;
         banger_error err = BANGER_ERROR_INIT;
         const char *name = provider_kind_name((enum provider_kind)kind);
@@ -116,7 +129,9 @@ static void check_providers(struct daemon *daemon, json_t *checks, json_t *provi
         for (size_t i = 0; i < registry_count(daemon->registry); i++) {
             struct capability *capability = registry_at(daemon->registry, i);
             if (provider_offers(capability, (enum provider_kind)kind)) {
-                check_provider(scope, capability, (enum provider_kind)kind, chosen_name, checks);
+                said.text[0] = '\0';
+                check_provider(scope, &said, capability, (enum provider_kind)kind, chosen_name,
+                               checks);
             }
         }
         scope_unref(scope);
@@ -125,7 +140,8 @@ static void check_providers(struct daemon *daemon, json_t *checks, json_t *provi
 
 static void check_capabilities(struct daemon *daemon, json_t *checks)
 {
-    struct scope *scope = host_scope(daemon);
+    struct said said = {""};
+    struct scope *scope = host_scope(daemon, &said);
     for (size_t i = 0; i < registry_count(daemon->registry); i++) {
         struct capability *capability = registry_at(daemon->registry, i);
         if (hook_of(capability->plugin, HOOK_CHECK) == NULL) {

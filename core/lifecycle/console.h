@@ -6,8 +6,8 @@
 #include "lifecycle/operation.h"
 
 /* Sets the error: BANGER_EGUEST when the VMM has ended, BANGER_ETIMEDOUT otherwise, with the
- * agent's own words if it said any and the console's last lines. Returns -1. */
-int console_explain(const char *vm_dir, bool vmm_ended, int64_t timeout_ms, banger_error *err);
+ * agent's own words if it said any; the console's last lines go to who waits. Returns -1. */
+int console_explain(struct operation *op, bool vmm_ended, int64_t timeout_ms, banger_error *err);
 
 /* Why a VMM that ended with this wait status did not end well; NULL when it did, or when the status
  * is not known (-1). A new string. */

@@ -172,7 +172,7 @@ static json_t *default_value(const struct field *field, const json_t *config)
     case JSON_STRING:
         return json_string(json_get_string(config, field->config, "auto"));
     case JSON_TRUE:
-        return json_false();
+        return NULL; /* not said: the network decides */
     case JSON_ARRAY:
         return json_array();
     default:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* copy: the root disk is a copy of the image. Works on every file system; holes stay holes. */
-#include "../common/root_disk.h"
+#include "root_disk.h"
 #include "sparse.h"
 
 #include <banger/plugin.h>

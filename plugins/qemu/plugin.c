@@ -22,8 +22,14 @@ static int qemu_check(const struct banger_host *host, struct banger_call *call)
         accel_choose(host, call, program.path, &accel) < 0) {
         return -1;
     }
-    host->log(call, BANGER_LOG_INFO, "%s %d.%d; %s%s", program.path, program.major, program.minor,
-              accel.reason, program.sandbox ? "" : "; built without seccomp: no sandbox");
+    char text[PATH_MAX + 256];
+    (void)snprintf(text, sizeof(text), "%s %d.%d; %s%s", program.path, program.major, program.minor,
+                   accel.reason, program.sandbox ? "" : "; built without seccomp: no sandbox");
+    if (host->get_string(call, "vm.id", NULL) == NULL) {
+        host->progress(call, text); /* doctor shows it */
+    } else {
+        host->log(call, BANGER_LOG_DEBUG, "%s", text);
+    }
     return 0;
 }
 

@@ -3,7 +3,7 @@
  * reflink: the root disk shares the image's blocks until the guest writes to them (FICLONE, on
  * btrfs, xfs and others): made in well under a millisecond whatever its size.
  */
-#include "../common/root_disk.h"
+#include "root_disk.h"
 
 #include <banger/plugin.h>
 #include <errno.h>

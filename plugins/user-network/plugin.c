@@ -62,9 +62,13 @@ static int contribute_resolver(const struct banger_host *host, struct banger_cal
                                             "content", "nameserver " RESOLVER "\n"));
 }
 
-static json_t *nic_of_vm(const char *mac, const struct forward_list *forwards)
+/* This network is made of NAT, so a VM that says nothing about it has it; with nat = false the guest
+ * is shut in: only published ports reach it, and it reaches nothing. */
+static json_t *nic_of_vm(const struct banger_host *host, struct banger_call *call, const char *mac,
+                         const struct forward_list *forwards)
 {
-    return json_pack("{s:s, s:s, s:s, s:o}", "id", "eth0", "backend", "user", "mac", mac, "forward",
+    return json_pack("{s:s, s:s, s:s, s:b, s:o}", "id", "eth0", "backend", "user", "mac", mac,
+                     "restrict", !host->get_bool(call, "vm.nat", 1), "forward",
                      forward_to_json(forwards));
 }
 
@@ -78,8 +82,8 @@ static int user_contribute(const struct banger_host *host, struct banger_call *c
         return -1;
     }
     interface = json_sprintf("%s %s %s", mac, GUEST_ADDRESS, GATEWAY);
-    if (banger_json_contribute(host, call, "nics", json_pack("[o]", nic_of_vm(mac, &forwards))) <
-            0 ||
+    if (banger_json_contribute(host, call, "nics",
+                               json_pack("[o]", nic_of_vm(host, call, mac, &forwards))) < 0 ||
         banger_json_contribute(host, call, "guest.conf",
                                json_pack("{s:[o]}", "interface", interface)) < 0) {
         return -1;

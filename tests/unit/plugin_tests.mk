@@ -7,10 +7,10 @@ FAKE_HOST := tests/unit/fake_host.c tests/unit/fake_process.c
 
 # $(1): NAME or NAME.PART; $(2): NAME
 define plugin_test_rule
-$(BUILD)/tests/test_plugin_$(1): tests/unit/test_plugin_$(1).c $(FAKE_HOST) \
-  $(wildcard tests/unit/*.h plugins/$(2)/*.[ch] plugins/common/*.[ch] include/banger/*.h)
+$(BUILD)/tests/test_plugin_$(1): tests/unit/test_plugin_$(1).c $(FAKE_HOST) $(call plugin_src,$(2)) \
+  $(wildcard tests/unit/*.h plugins/$(2)/*.h plugins/common/*.h include/banger/*.h)
 	@mkdir -p $$(@D)
-	$$(call say,TEST    $$@)$$(CC) $$(filter-out -MMD -MP,$$(BASE_CFLAGS)) -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Iplugins/$(2) \
-	  $$(filter %.c,$$(filter-out plugins/common/%,$$^)) $$(BASE_LDFLAGS) -ljansson -lcmocka -o $$@
+	$$(call say,TEST    $$@)$$(CC) $$(filter-out -MMD -MP,$$(BASE_CFLAGS)) -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Iplugins/$(2) -Iplugins/common \
+	  $$(filter %.c,$$^) $$(BASE_LDFLAGS) -ljansson -lcmocka -o $$@
 endef
 $(foreach p,$(PLUGIN_TESTS),$(eval $(call plugin_test_rule,$(p),$(firstword $(subst ., ,$(p))))))
