@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "guest/session.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 
@@ -157,5 +158,9 @@ int exec_run(struct cli *cli, const char *vm, json_t *params, banger_error *err)
         .tty = tty && isatty(STDIN_FILENO) == 1,
         .forward_signals = true,
     };
-    return session_run(stream, &io, err);
+    int status = session_run(stream, &io, err);
+    if (status < 0 && !output_is_read(STDOUT_FILENO)) {
+        return EXIT_SIGNAL_BASE + SIGPIPE; /* as of a program here; nobody wants to be told */
+    }
+    return status;
 }

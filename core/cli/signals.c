@@ -21,9 +21,10 @@ static void ignore(int number)
     (void)number;
 }
 
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+
 void signals_install(void)
 {
-    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = remember, .sa_flags = (int)SA_RESETHAND};
     struct sigaction old = {0};
     for (size_t i = 0; i < COUNT_OF(ending); i++) {
@@ -37,6 +38,16 @@ void signals_install(void)
     }
     struct sigaction tick = {.sa_handler = ignore};
     (void)sigaction(SIGALRM, &tick, NULL);
+}
+
+void signals_release(void)
+{
+    for (size_t i = 0; i < COUNT_OF(ending); i++) {
+        struct sigaction old = {0};
+        if (sigaction(ending[i], NULL, &old) == 0 && old.sa_handler == remember) {
+            (void)signal(ending[i], SIG_DFL);
+        }
+    }
 }
 
 int signals_caught(void)

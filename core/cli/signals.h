@@ -9,6 +9,8 @@
 #include <stdbool.h>
 
 void signals_install(void);
+/* From here on even the first one ends the program at once. */
+void signals_release(void);
 int signals_caught(void); /* the signal's number; 0: none yet */
 
 /* Interrupts system calls (EINTR) ten times a second: for those that have no deadline of their own.

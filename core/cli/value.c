@@ -189,7 +189,12 @@ static int check_copy(const char *what, const char *text, banger_error *err)
     if (name_check_label("VM name", vm, err) < 0) {
         return error_hint(err, "a local path with a colon in it is written ./%s", text);
     }
-    return name_check_path("path in the guest", path, err);
+    AUTO_FREE char *bare = xstrdup(path);
+    size_t end = strlen(bare);
+    while (end > 1 && bare[end - 1] == '/') { /* "folder/" is how people write folders */
+        bare[--end] = '\0';
+    }
+    return name_check_path("path in the guest", bare, err);
 }
 
 /* -- The table ----------------------------------------------------------------------------------
