@@ -42,7 +42,7 @@ struct session {
     int status;
 };
 
-enum { POLL_STREAM, POLL_SIGNALS, POLL_IN, POLL_OUT, POLL_ERR, POLLS };
+enum { WAIT_STREAM, WAIT_SIGNALS, WAIT_IN, WAIT_OUT, WAIT_ERR, WAITS };
 
 static void sink_init(struct sink *sink, int fd)
 {
@@ -207,24 +207,24 @@ static int pump_once(struct session *session, banger_error *err)
     bool reads = session->input_open && session->may_send != 0 && !session->exited &&
                  wire_pending(&session->wire) < INPUT_QUEUE_MAX;
     bool sends = wire_pending(&session->wire) != 0;
-    struct pollfd polls[POLLS] = {
-        [POLL_STREAM] = {fd_when(!session->exited, session->wire.fd),
+    struct pollfd polls[WAITS] = {
+        [WAIT_STREAM] = {fd_when(!session->exited, session->wire.fd),
                          (short)(POLLIN | when(sends, POLLOUT)), 0},
-        [POLL_SIGNALS] = {session->terminal.signals, POLLIN, 0},
-        [POLL_IN] = {fd_when(reads, session->io->in), POLLIN, 0},
-        [POLL_OUT] = {fd_when(sink_has_more(&session->out), session->out.fd), POLLOUT, 0},
-        [POLL_ERR] = {fd_when(sink_has_more(&session->err), session->err.fd), POLLOUT, 0},
+        [WAIT_SIGNALS] = {session->terminal.signals, POLLIN, 0},
+        [WAIT_IN] = {fd_when(reads, session->io->in), POLLIN, 0},
+        [WAIT_OUT] = {fd_when(sink_has_more(&session->out), session->out.fd), POLLOUT, 0},
+        [WAIT_ERR] = {fd_when(sink_has_more(&session->err), session->err.fd), POLLOUT, 0},
     };
-    if (poll(polls, POLLS, -1) < 0) {
+    if (poll(polls, WAITS, -1) < 0) {
         return errno == EINTR ? 0 : error_sys(err, errno, "cannot wait for the session");
     }
-    if ((polls[POLL_SIGNALS].revents != 0 && take_signals(session, err) < 0) ||
-        (polls[POLL_OUT].revents != 0 && sink_write(session, &session->out, err) < 0) ||
-        (polls[POLL_ERR].revents != 0 && sink_write(session, &session->err, err) < 0) ||
-        (polls[POLL_IN].revents != 0 && read_input(session, err) < 0)) {
+    if ((polls[WAIT_SIGNALS].revents != 0 && take_signals(session, err) < 0) ||
+        (polls[WAIT_OUT].revents != 0 && sink_write(session, &session->out, err) < 0) ||
+        (polls[WAIT_ERR].revents != 0 && sink_write(session, &session->err, err) < 0) ||
+        (polls[WAIT_IN].revents != 0 && read_input(session, err) < 0)) {
         return -1;
     }
-    if ((polls[POLL_STREAM].revents & ~POLLOUT) != 0 && read_stream(session, err) < 0) {
+    if ((polls[WAIT_STREAM].revents & ~POLLOUT) != 0 && read_stream(session, err) < 0) {
         return -1;
     }
     /* A stream that takes nothing more may still hold the EXIT that explains it: reading tells. */

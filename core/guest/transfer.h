@@ -8,6 +8,10 @@
 #include "base/error.h"
 #include "wire.h"
 
+#include <sys/types.h>
+
+#include <sys/types.h>
+
 struct transfer {
     struct wire wire;
     deadline until;

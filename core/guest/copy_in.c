@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/cleanup.h"
+#include "copy.h"
+#include "transfer.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CHUNK 65536
+
+struct packer {
+    struct transfer transfer;
+    struct archive *archive;
+    banger_error *err;
+    banger_error failure; /* of the stream, from inside libarchive's callback */
+    size_t strip;         /* bytes of the source's path that entries are named without */
+};
+
+static la_ssize_t send_block(struct archive *archive, void *context, const void *data,
+                             size_t length)
+{
+    struct packer *packer = context;
+    if (transfer_send(&packer->transfer, data, length, &packer->failure) < 0) {
+        archive_set_error(archive, EPIPE, "the stream broke");
+        return -1;
+    }
+    return (la_ssize_t)length;
+}
+
+static int archive_failed(const struct packer *packer, const char *path)
+{
+    if (packer->failure.code != 0) {
+        *(packer->err != NULL ? packer->err : &(banger_error){0}) = packer->failure;
+        return -1;
+    }
+    return error_set(packer->err, BANGER_EIO, "cannot copy %s: %s", path,
+                     archive_error_string(packer->archive));
+}
+
+/* Exactly `size` bytes, as the header promised, whatever the file does meanwhile. */
+static int pack_content(struct packer *packer, int fd, const char *path, int64_t size)
+{
+    AUTO_FREE char *chunk = xmalloc(CHUNK);
+    for (int64_t left = size; left > 0 && !packer->transfer.exited;) {
+        ssize_t got = read(fd, chunk, left < CHUNK ? (size_t)left : CHUNK);
+        if (got < 0) {
+            return error_sys(packer->err, errno, "cannot read %s", path);
+        }
+        if (got == 0) {
+            return error_set(packer->err, BANGER_EIO, "%s shrank while it was copied", path);
+        }
+        if (archive_write_data(packer->archive, chunk, (size_t)got) < 0) {
+            return archive_failed(packer, path);
+        }
+        left -= got;
+    }
+    return 0;
+}
+
+static int set_link(struct packer *packer, struct archive_entry *entry, const FTSENT *item)
+{
+    char target[PATH_MAX];
+    ssize_t length = readlink(item->fts_accpath, target, sizeof(target) - 1);
+    if (length < 0) {
+        return error_sys(packer->err, errno, "cannot read the link %s", item->fts_path);
+    }
+    target[length] = '\0';
+    archive_entry_set_symlink(entry, target);
+    return 0;
+}
+
+static int pack_entry(struct packer *packer, const FTSENT *item, struct archive_entry *entry)
+{
+    const struct stat *st = item->fts_statp;
+    struct stat now;
+    AUTO_CLOSE int fd = -1;
+    archive_entry_set_pathname(entry, item->fts_path + packer->strip);
+    archive_entry_set_mtime(entry, st->st_mtim.tv_sec, 0);
+    archive_entry_set_perm(entry, st->st_mode & 0777);
+    archive_entry_set_filetype(entry, st->st_mode & S_IFMT);
+    if (S_ISLNK(st->st_mode) && set_link(packer, entry, item) < 0) {
+        return -1;
+    }
+    if (S_ISREG(st->st_mode)) {
+        fd = open(item->fts_accpath, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0 || fstat(fd, &now) < 0) {
+            return error_sys(packer->err, errno, "cannot read %s", item->fts_path);
+        }
+        archive_entry_set_size(entry, now.st_size);
+    }
+    if (archive_write_header(packer->archive, entry) != ARCHIVE_OK) {
+        return archive_failed(packer, item->fts_path);
+    }
+    return fd >= 0 ? pack_content(packer, fd, item->fts_path, now.st_size) : 0;
+}
+
+static int pack_item(struct packer *packer, const FTSENT *item)
+{
+    switch (item->fts_info) {
+    case FTS_F:
+    case FTS_D:
+    case FTS_SL:
+    case FTS_SLNONE: {
+        struct archive_entry *entry = archive_entry_new();
+        int failed = pack_entry(packer, item, entry);
+        archive_entry_free(entry);
+        return failed;
+    }
+    case FTS_DNR:
+    case FTS_ERR:
+    case FTS_NS:
+        return error_sys(packer->err, item->fts_errno, "cannot read %s", item->fts_path);
+    default:
+        return 0; /* the way back up; sockets, pipes and devices */
+    }
+}
+
+/* Entries are named from the last component on; of "FOLDER/." from the dot on. */
+static size_t stripped(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? (size_t)(slash + 1 - path) : 0;
+}
+
+static int pack_tree(struct packer *packer, const char *host_path)
+{
+    AUTO_FREE char *path = xstrdup(host_path);
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') {
+        path[--length] = '\0';
+    }
+    char *const roots[] = {path, NULL};
+    /* NOCHDIR: the working folder is the process's, not ours. COMFOLLOW: a link that was named is
+     * followed, as cp does. */
+    FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
+    if (tree == NULL) {
+        return error_sys(packer->err, errno, "cannot read %s", host_path);
+    }
+    packer->strip = stripped(path);
+    int failed = 0;
+    const FTSENT *item;
+    while (failed == 0 && !packer->transfer.exited && (item = fts_read(tree)) != NULL) {
+        failed = pack_item(packer, item);
+    }
+    (void)fts_close(tree);
+    return failed;
+}
+
+static int pack(struct packer *packer, const char *host_path)
+{
+    (void)archive_write_set_format_pax_restricted(packer->archive);
+    (void)archive_write_set_bytes_per_block(packer->archive, CHUNK);
+    (void)archive_write_set_bytes_in_last_block(packer->archive, 1);
+    if (archive_write_open(packer->archive, packer, NULL, send_block, NULL) != ARCHIVE_OK) {
+        return archive_failed(packer, host_path);
+    }
+    if (pack_tree(packer, host_path) < 0) {
+        return -1;
+    }
+    if (!packer->transfer.exited && archive_write_close(packer->archive) != ARCHIVE_OK) {
+        return archive_failed(packer, host_path);
+    }
+    transfer_send_eof(&packer->transfer);
+    /* The guest may have ended it early: then this says why. */
+    return transfer_finish(&packer->transfer, packer->err);
+}
+
+int copy_in(int stream_fd, const char *host_path, banger_error *err)
+{
+    struct packer packer = {.archive = archive_write_new(), .err = err};
+    transfer_init(&packer.transfer, stream_fd, DEADLINE_NONE);
+    int failed = packer.archive != NULL ? pack(&packer, host_path)
+                                        : error_set(err, BANGER_EINTERNAL, "out of memory");
+    if (packer.archive != NULL) {
+        /* What a failed copy left unwritten must not be sent to an end nobody waits for. */
+        (void)archive_write_fail(packer.archive);
+        (void)archive_write_free(packer.archive);
+    }
+    transfer_free(&packer.transfer);
+    return failed;
+}
