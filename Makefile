@@ -66,7 +66,7 @@ $(BUILD)/bin/bangerd: $(call obj,$(DAEMON_SRC)) $(CORE_LIB)
 
 $(BUILD)/bin/banger: $(call obj,$(CLI_SRC)) $(CORE_LIB)
 	@mkdir -p $(@D)
-	$(call say,LD      $@)$(CC) $(BASE_LDFLAGS) $(call obj,$(CLI_SRC)) $(CORE_LIB) $(shell pkg-config --libs jansson) -o $@
+	$(call say,LD      $@)$(CC) $(BASE_LDFLAGS) $(call obj,$(CLI_SRC)) $(CORE_LIB) $(shell pkg-config --libs jansson libarchive) -o $@
 
 # The agent runs in guests of any kind: static, without a libc of the guest's, and small.
 # musl's wrapper hides the kernel's headers, which the agent needs (vm_sockets, virtio ids).
