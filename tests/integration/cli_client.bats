@@ -145,6 +145,28 @@ teardown() {
   is "$(echo "$stderr" | json 'data["error"]["name"]')" full
 }
 
+@test "cli: exec ends quietly when its reader has had enough" {
+  banger vm exec web -- flood 2>"$BATS_TEST_TMPDIR/err" | head -c 10 >/dev/null
+  is "$(cat "$BATS_TEST_TMPDIR/err")" ""
+}
+
+@test "cli: cp: to and from a guest" {
+  cd "$BATS_TEST_TMPDIR"
+  mkdir tree/in
+  echo content >tree/in/file
+  banger vm cp tree/in web:/srv/
+  is "$(requests)" '{"vm.tar": {"vm": "web", "direction": "in", "path": "/srv"}}'
+  is "$(tar -tf "$BANGER_HOME/received.tar" | sort | paste -sd' ' -)" "in/ in/file"
+  run -0 banger vm cp --json web:/srv/site .
+  is "$(echo "$output" | json 'data["source"], data["destination"]')" "web:/srv/site ."
+  is "$(cat site/page)" hello
+  banger vm cp web:/srv/site renamed
+  is "$(cat renamed/page)" hello
+  run -1 banger vm cp nope:/etc/passwd .
+  run -2 banger vm cp web:/srv/site /does/not/exist/either
+  run -2 banger vm cp /does/not/exist web:/srv
+}
+
 @test "cli: exit statuses: unknown 1, usage 2, banger's own failure 125" {
   run -1 banger vm exec nope -- true
   run -125 banger vm run --name broken -- true
