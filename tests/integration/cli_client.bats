@@ -175,7 +175,8 @@ teardown() {
 }
 
 @test "cli: Ctrl-C cancels, waits for the answer, and exits 130" {
-  banger vm run --rm --name slow -- true 2>"$BATS_TEST_TMPDIR/err" &
+  : >"$BATS_TEST_TMPDIR/err"
+  banger vm run --rm --name slow -- true 2>>"$BATS_TEST_TMPDIR/err" &
   local client=$!
   timeout 30 tail -f --pid="$client" "$BATS_TEST_TMPDIR/err" | grep -q -m1 wait_agent
   kill -INT "$client"
@@ -194,7 +195,8 @@ teardown() {
   run -0 env TERM=xterm script -qec "banger vm logs web" /dev/null
   has red
   [[ "$output" != *$'\e[31m'* ]]
-  banger vm logs -f web >"$BATS_TEST_TMPDIR/followed" &
+  : >"$BATS_TEST_TMPDIR/followed"
+  banger vm logs -f web >>"$BATS_TEST_TMPDIR/followed" &
   local client=$!
   timeout 30 tail -f --pid="$client" "$BATS_TEST_TMPDIR/followed" | grep -q -m1 two
   printf '\nthree\n' >>"$BANGER_HOME/console.log"
