@@ -61,8 +61,9 @@ void progress_tick(struct progress *progress)
     }
 }
 
-static void stage_start(struct progress *progress, const char *stage)
+static void stage_start(struct progress *progress, const char *stage, int64_t elapsed)
 {
+    progress->stage_elapsed = elapsed;
     (void)snprintf(progress->stage, sizeof(progress->stage), "%s", stage);
     progress->text[0] = '\0';
     progress->running = true;
@@ -84,10 +85,11 @@ static void stage_over(struct progress *progress, const char *stage, bool failed
                   failed ? "failed after " : "", time, output_style(STDERR_FILENO, STYLE_PLAIN));
 }
 
-static void stage_info(struct progress *progress, const char *stage, const char *text)
+static void stage_info(struct progress *progress, const char *stage, const char *text,
+                       int64_t elapsed)
 {
     if (!progress->running) {
-        stage_start(progress, stage);
+        stage_start(progress, stage, elapsed);
     }
     (void)snprintf(progress->text, sizeof(progress->text), "%s", text);
     int64_t now = clock_mono_ms();
@@ -105,13 +107,14 @@ void progress_report(struct progress *progress, const json_t *params)
     const char *state = json_get_string(params, "state", "info");
     AUTO_FREE char *stage = output_line(json_get_string(params, "stage", ""));
     AUTO_FREE char *text = output_line(json_get_string(params, "text", ""));
-    int64_t took = json_get_int(params, "elapsed_ms", 0);
+    int64_t elapsed = json_get_int(params, "elapsed_ms", 0); /* of the whole operation */
     if (strcmp(state, "start") == 0) {
-        stage_start(progress, stage);
+        stage_start(progress, stage, elapsed);
     } else if (strcmp(state, "info") == 0) {
-        stage_info(progress, stage, text);
+        stage_info(progress, stage, text, elapsed);
     } else {
-        stage_over(progress, stage, strcmp(state, "failed") == 0, took);
+        stage_over(progress, stage, strcmp(state, "failed") == 0,
+                   elapsed - progress->stage_elapsed);
     }
     progress_tick(progress);
 }

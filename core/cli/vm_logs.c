@@ -18,18 +18,19 @@ static void print_stage(const json_t *stage)
 {
     AUTO_FREE char *name = output_line(json_get_string(stage, "name", "?"));
     AUTO_FREE char *error = output_line(json_get_string(stage, "error", ""));
-    const json_t *took = json_object_get(stage, "took_ms");
-    (void)printf("    %-24s %8.1f ms  %s%s%s\n", name, json_number_value(took),
+    double took_ms = (double)json_get_int(stage, "took_us", 0) / 1000;
+    (void)printf("    %-24s %8.1f ms  %s%s%s\n", name, took_ms,
                  json_get_string(stage, "outcome", ""), error[0] != '\0' ? ": " : "", error);
 }
 
 static void print_operation(const json_t *operation)
 {
-    const json_t *took = json_object_get(operation, "took_ms");
     const char *error = json_get_string(operation, "error", NULL);
-    (void)printf("%s  %s %s  %.1f ms\n", json_get_string(operation, "started", "?"),
+    int64_t took_ms = json_get_int(operation, "took_ms", -1);
+    AUTO_FREE char *took = took_ms >= 0 ? output_duration(took_ms) : xstrdup("");
+    (void)printf("%s  %s %s  %s\n", json_get_string(operation, "started", "?"),
                  json_get_string(operation, "kind", "?"),
-                 json_get_string(operation, "outcome", "?"), json_number_value(took));
+                 json_get_string(operation, "outcome", "?"), took);
     if (error != NULL) {
         AUTO_FREE char *line = output_line(error);
         (void)printf("    error: %s\n", line);

@@ -204,7 +204,7 @@ teardown() {
   banger daemon stop --quiet # the fake's process is also the VM's
   wait "$client"
   run -0 banger vm logs --ops web
-  has "launch"
+  has "launch                      120.2 ms  done"
 }
 
 @test "cli: events end when their reader has had enough" {
