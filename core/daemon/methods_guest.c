@@ -23,9 +23,15 @@ static int not_running(const char *name, banger_error *err)
     return error_hint(err, "start it: banger vm start %s", name);
 }
 
-/* The VM and its channel; the caller releases both. */
-static struct live_vm *find_live(struct daemon *daemon, const json_t *params, struct vm_record *vm,
-                                 banger_error *err)
+static bool is_cancelled(void *context)
+{
+    return rpc_request_cancelled(context);
+}
+
+/* The VM, with a channel that answers; the caller releases it and frees the record. A daemon that has
+ * just come back may still be shaking hands with the guest: that is waited for. */
+static struct live_vm *find_live(struct daemon *daemon, struct rpc_request *request,
+                                 const json_t *params, struct vm_record *vm, banger_error *err)
 {
     const char *reference = NULL;
     daemon_wait_ready(daemon);
@@ -40,6 +46,12 @@ static struct live_vm *find_live(struct daemon *daemon, const json_t *params, st
         vm_record_free(vm);
         return NULL;
     }
+    if (channel_wait_ready(live_channel(live), deadline_in(ANSWER_TIMEOUT_MS), is_cancelled,
+                           request, err) < 0) {
+        live_release(live);
+        vm_record_free(vm);
+        return NULL;
+    }
     return live;
 }
 
@@ -48,7 +60,7 @@ static int pass_stream(struct daemon *daemon, struct rpc_request *request, const
                        int service, const struct buf *open, json_t **result, banger_error *err)
 {
     struct vm_record vm = {0};
-    AUTO_LIVE_VM struct live_vm *live = find_live(daemon, params, &vm, err);
+    AUTO_LIVE_VM struct live_vm *live = find_live(daemon, request, params, &vm, err);
     if (live == NULL) {
         return -1;
     }
@@ -168,10 +180,9 @@ static json_t *ask_agent(struct live_vm *live, int service, banger_error *err)
 
 METHOD(method_vm_stats)
 {
-    (void)request;
     struct daemon *daemon = context;
     struct vm_record vm = {0};
-    AUTO_LIVE_VM struct live_vm *live = find_live(daemon, params, &vm, err);
+    AUTO_LIVE_VM struct live_vm *live = find_live(daemon, request, params, &vm, err);
     if (live == NULL) {
         return -1;
     }
@@ -189,9 +200,8 @@ METHOD(method_vm_stats)
 
 METHOD(method_vm_ports)
 {
-    (void)request;
     struct vm_record vm = {0};
-    AUTO_LIVE_VM struct live_vm *live = find_live(context, params, &vm, err);
+    AUTO_LIVE_VM struct live_vm *live = find_live(context, request, params, &vm, err);
     if (live == NULL) {
         return -1;
     }

@@ -34,6 +34,16 @@ ended() {
   timeout "${2:-30}" tail --pid="$1" -f /dev/null
 }
 
+# says FILE TEXT: waits until a file that is being written has a text.
+says() {
+  timeout 90 bash -c 'tail -n +1 -F "$1" 2>/dev/null | grep -q -m1 -- "$2"' - "$1" "$2"
+}
+
+# event TYPE NAME [TEXT]: waits for an event of a VM, past ones included.
+event() {
+  timeout 90 bash -c 'banger events --follow --json | grep -m1 "\"$1\".*\"$2\".*$3\|\"$2\".*\"$1\".*$3"' - "$1" "$2" "${3:-}" >/dev/null
+}
+
 # Everything that a VM can leave behind on this host, one line each; empty when nothing is left.
 inventory() {
   local pid

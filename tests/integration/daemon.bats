@@ -27,9 +27,9 @@ teardown() {
 
 @test "daemon: killed with -9 while a guest boots, nothing is left but the record" {
   banger vm create --name half
-  banger vm start half >/dev/null 2>"$BATS_TEST_TMPDIR/progress" &
+  banger vm start half >/dev/null 2>"$BATS_TEST_TMPDIR/progress" 3>&- &
   client=$!
-  timeout 60 tail -f --pid="$client" "$BATS_TEST_TMPDIR/progress" | grep -q -m1 agent
+  says "$BATS_TEST_TMPDIR/progress" wait_agent
   pid=$(daemon_pid)
   kill -KILL "$pid"
   ended "$pid"
@@ -43,16 +43,18 @@ teardown() {
 
 @test "daemon: its end while an exec runs is an error, and the guest's command is hung up" {
   banger vm run -d --name cut
-  banger vm exec cut -- sh -c 'echo on; exec cat' >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" < <(exec tail -f /dev/null) &
+  mkfifo "$BATS_TEST_TMPDIR/in"
+  banger vm exec -i cut -- sh -c 'echo on; exec cat' <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out" 3>&- &
   client=$!
-  timeout 60 tail -f --pid="$client" "$BATS_TEST_TMPDIR/out" | grep -q -m1 on
+  exec 9>"$BATS_TEST_TMPDIR/in"
+  says "$BATS_TEST_TMPDIR/out" on
   pid=$(daemon_pid)
   kill -KILL "$pid"
   status=0
   wait "$client" || status=$?
+  exec 9>&-
   [ "$status" -ne 0 ]
   is "$(banger vm exec cut -- sh -c 'pgrep -x cat || echo none')" none
-  pkill -P $$ -x tail || true
 }
 
 @test "daemon: stop leaves guests running, status tells" {

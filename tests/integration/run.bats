@@ -48,22 +48,22 @@ teardown() {
 }
 
 @test "run: Ctrl-C while it boots leaves nothing and exits 130" {
-  banger vm run --rm -- true 2>"$BATS_TEST_TMPDIR/progress" &
-  local pid=$!
-  timeout 60 sh -c "until grep -q agent '$BATS_TEST_TMPDIR/progress'; do read -r -t 0.05 x <> <(:) || :; done" || true
+  banger vm run --rm -- true 2>"$BATS_TEST_TMPDIR/progress" 3>&- &
+  local pid=$! status=0
+  says "$BATS_TEST_TMPDIR/progress" wait_agent
   kill -INT "$pid"
-  local status=0
   wait "$pid" || status=$?
   is "$status" 130
 }
 
 @test "run: a client that is killed takes its --rm VM along" {
-  banger vm run --rm --name orphan -- sh -c 'echo up; cat' <"$(mkfifo "$BATS_TEST_TMPDIR/in"; echo "$BATS_TEST_TMPDIR/in")" >"$BATS_TEST_TMPDIR/out" &
+  mkfifo "$BATS_TEST_TMPDIR/in"
+  banger vm run --rm --name orphan -- sh -c 'echo up; cat' <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out" 3>&- &
   local pid=$!
   exec 9>"$BATS_TEST_TMPDIR/in"
-  timeout 60 tail -f --pid="$pid" "$BATS_TEST_TMPDIR/out" | grep -q -m1 up
+  says "$BATS_TEST_TMPDIR/out" up
   kill -KILL "$pid"
-  timeout 60 bash -c 'banger events --follow --json | grep -q -m1 "\"vm.delete\".*orphan\|orphan.*\"vm.delete\""' || banger ps -a
+  event 'vm.delete' orphan
   exec 9>&-
 }
 
