@@ -22,15 +22,16 @@ enum progress_mode {
 struct progress {
     enum progress_mode mode;
     char stage[32];
-    char text[128];      /* the latest news of the stage */
-    bool running;        /* a stage is */
-    bool announced;      /* PROGRESS_PLAIN: its beginning has been told */
-    bool line_open;      /* the live line is on the screen */
-    int64_t since;       /* clock_mono_ms: of the call */
-    int64_t stage_since; /* of the stage */
-    bool told;           /* there was something to show */
-    int64_t info_at;     /* when a plain line last told news */
-    bool interrupted;    /* the user has been told that it is being cancelled */
+    char text[128];        /* the latest news of the stage */
+    bool running;          /* a stage is */
+    bool announced;        /* PROGRESS_PLAIN: its beginning has been told */
+    bool line_open;        /* the live line is on the screen */
+    int64_t since;         /* clock_mono_ms: of the call */
+    int64_t stage_elapsed; /* what the operation had taken when the stage began */
+    int64_t stage_since;   /* of the stage */
+    bool told;             /* there was something to show */
+    int64_t info_at;       /* when a plain line last told news */
+    bool interrupted;      /* the user has been told that it is being cancelled */
 };
 
 void progress_begin(struct progress *progress, bool wanted);
