@@ -13,6 +13,7 @@
 #include <net/route.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
@@ -25,7 +26,6 @@ struct interface {
     char name[IFNAMSIZ];
     char mac[18];
     struct in_addr address, mask, gateway; /* gateway 0: none */
-    unsigned prefix;
 };
 
 static bool has_mac(const char *name, const char *mac)
@@ -125,16 +125,25 @@ static int set_gateway(int sock, const struct interface *interface)
 /* "MAC ADDRESS/PREFIX GATEWAY" */
 static bool parse(const char *text, struct interface *interface)
 {
-    char address[16];
-    char gateway[16];
+    char copy[80];
     *interface = (struct interface){0};
-    if (sscanf(text, "%17s %15[0-9.]/%u %15s", interface->mac, address, &interface->prefix,
-               gateway) != 4 ||
-        interface->prefix > 32 || inet_pton(AF_INET, address, &interface->address) != 1) {
+    (void)snprintf(copy, sizeof(copy), "%s", text);
+    char *rest = copy;
+    const char *mac = strsep(&rest, " ");
+    const char *address = strsep(&rest, "/");
+    const char *prefix = strsep(&rest, " ");
+    const char *gateway = rest;
+    if (gateway == NULL || strlen(mac) >= sizeof(interface->mac) || *prefix == '\0' ||
+        inet_pton(AF_INET, address, &interface->address) != 1) {
         return false;
     }
-    interface->mask.s_addr =
-        interface->prefix == 0 ? 0 : htonl(UINT32_MAX << (32 - interface->prefix));
+    char *end;
+    unsigned long bits = strtoul(prefix, &end, 10);
+    if (*end != '\0' || bits > 32) {
+        return false;
+    }
+    memcpy(interface->mac, mac, strlen(mac) + 1);
+    interface->mask.s_addr = bits == 0 ? 0 : htonl(UINT32_MAX << (32 - bits));
     return strcmp(gateway, "-") == 0 || inet_pton(AF_INET, gateway, &interface->gateway) == 1;
 }
 

@@ -285,6 +285,9 @@ void mux_serve(struct mux *mux, const struct pollset *set)
     if (!mux->greeted && mux->count != 0) {
         lose_host(mux);
     }
+    if (mux->count == 0 && mux->out.length == 0) {
+        queue_clear(&mux->out);
+    }
 }
 
 bool mux_child_ended(struct mux *mux, pid_t pid, int status)

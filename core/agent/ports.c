@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define SOCKETS_MAX 1024
+#define SOCKET_LINK "socket:[" /* and the inode, where a descriptor's link points to */
 
 #define STATE_TCP_LISTEN 0x0a
 #define STATE_UDP_UNCONNECTED 0x07
@@ -42,21 +43,34 @@ static const struct {
     {"/proc/net/udp6", "udp6", STATE_UDP_UNCONNECTED, 4},
 };
 
-static bool parse_line(const char *line, int words, unsigned wanted, struct listener *listener)
+/* The fields of a line of /proc/net/tcp, separated by blanks. */
+enum { FIELD_SLOT, FIELD_LOCAL, FIELD_REMOTE, FIELD_STATE, FIELD_INODE = 9, FIELDS };
+
+static bool parse_line(char *line, int words, unsigned wanted, struct listener *listener)
 {
-    char hex[33];
-    unsigned state;
+    const char *fields[FIELDS];
     uint32_t address[4] = {0};
-    if (sscanf(line, " %*d: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f:] %x %*s %*s %*s %*s %*s %lu", hex,
-               &listener->port, &state, &listener->inode) != 4 ||
-        state != wanted || strlen(hex) != (size_t)words * 8) {
+    char *rest = line;
+    for (int i = 0; i < FIELDS; i++) {
+        do {
+            fields[i] = strsep(&rest, " ");
+        } while (fields[i] != NULL && *fields[i] == '\0');
+        if (fields[i] == NULL) {
+            return false;
+        }
+    }
+    const char *port = strchr(fields[FIELD_LOCAL], ':');
+    if (port != fields[FIELD_LOCAL] + (size_t)words * 8 ||
+        strtoul(fields[FIELD_STATE], NULL, 16) != wanted) {
         return false;
     }
     for (int i = 0; i < words; i++) {
         char word[9] = {0};
-        memcpy(word, hex + i * 8, 8);
+        memcpy(word, fields[FIELD_LOCAL] + (size_t)i * 8, 8);
         address[i] = (uint32_t)strtoul(word, NULL, 16);
     }
+    listener->port = (unsigned)strtoul(port + 1, NULL, 16);
+    listener->inode = strtoul(fields[FIELD_INODE], NULL, 10);
     return inet_ntop(words == 1 ? AF_INET : AF_INET6, address, listener->address,
                      sizeof(listener->address)) != NULL;
 }
@@ -97,11 +111,11 @@ static void match_process(const char *pid, struct listeners *all)
     const struct dirent *entry;
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         char target[64] = "";
-        unsigned long inode;
         if (readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1) <= 0 ||
-            sscanf(target, "socket:[%lu]", &inode) != 1) {
+            strncmp(target, SOCKET_LINK, strlen(SOCKET_LINK)) != 0) {
             continue;
         }
+        unsigned long inode = strtoul(target + strlen(SOCKET_LINK), NULL, 10);
         for (size_t i = 0; i < all->count; i++) {
             if (all->list[i].inode == inode && all->list[i].process[0] == '\0') {
                 read_name(pid, all->list[i].process);

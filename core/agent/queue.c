@@ -57,7 +57,7 @@ int queue_write(struct queue *queue, int fd)
         queue->start += (size_t)sent;
         queue->length -= (size_t)sent;
     }
-    queue_clear(queue);
+    queue->start = 0;
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A byte queue: bytes go in at the end and out at the front. Holds no memory while it is empty and
- * small again after use. The owner bounds it. */
+/* A byte queue: bytes go in at the end and out at the front. Its memory stays for the next bytes
+ * until queue_clear: fresh pages for each would cost more than the bytes. The owner bounds it. */
 #ifndef AGENT_QUEUE_H
 #define AGENT_QUEUE_H
 

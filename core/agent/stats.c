@@ -5,7 +5,9 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -14,6 +16,14 @@ struct memory {
     unsigned long long total, free, available;
 };
 
+static void take_amount(const char *line, const char *name, unsigned long long *amount)
+{
+    size_t length = strlen(name);
+    if (strncmp(line, name, length) == 0) {
+        *amount = strtoull(line + length, NULL, 10);
+    }
+}
+
 /* /proc/meminfo, in KiB there: sysinfo(2) does not know what is available. */
 static struct memory read_memory(void)
 {
@@ -21,9 +31,9 @@ static struct memory read_memory(void)
     FILE *file = fopen("/proc/meminfo", "re");
     char line[128];
     while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-        (void)sscanf(line, "MemTotal: %llu", &memory.total);
-        (void)sscanf(line, "MemFree: %llu", &memory.free);
-        (void)sscanf(line, "MemAvailable: %llu", &memory.available);
+        take_amount(line, "MemTotal:", &memory.total);
+        take_amount(line, "MemFree:", &memory.free);
+        take_amount(line, "MemAvailable:", &memory.available);
     }
     if (file != NULL) {
         (void)fclose(file);
@@ -45,15 +55,23 @@ static unsigned count_processes(void)
     return count;
 }
 
+/* "0.73 0.18 0.06 2/48 103": the first three are JSON numbers as they are. */
 static void report_load(void)
 {
-    double load[3] = {0};
+    char line[128] = "";
     FILE *file = fopen("/proc/loadavg", "re");
     if (file != NULL) {
-        (void)!fscanf(file, "%lf %lf %lf", &load[0], &load[1], &load[2]);
+        (void)!fgets(line, sizeof(line), file);
         (void)fclose(file);
     }
-    (void)printf("\"load\":[%.2f,%.2f,%.2f],", load[0], load[1], load[2]);
+    char *rest = line;
+    (void)fputs("\"load\":[", stdout);
+    for (int i = 0; i < 3; i++) {
+        const char *value = strsep(&rest, " \n");
+        bool number = value != NULL && *value >= '0' && *value <= '9';
+        (void)printf("%s%s", i != 0 ? "," : "", number ? value : "0");
+    }
+    (void)fputs("],", stdout);
 }
 
 int stats_run(void)

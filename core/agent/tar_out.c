@@ -28,7 +28,16 @@ static int write_entry(struct tar_entry *entry, char type, const struct stat *st
     return tar_write_header(STDOUT_FILENO, entry);
 }
 
-static int out_of_space(const char *path)
+/* What the messages call the thing at hand: `path` is what was asked for, entry names are relative
+ * to its last component. */
+static const char *asked_path;
+
+static const char *shown(const struct tar_entry *entry, int depth)
+{
+    return depth == 0 ? asked_path : entry->path;
+}
+
+static int cannot_send(const char *path)
 {
     return service_fail(1, "cannot send %s: %s", path, strerror(errno));
 }
@@ -67,7 +76,7 @@ static int send_folder(int fd, struct tar_entry *entry, const struct stat *st, i
     }
     entry->path[length] = '/';
     entry->path[length + 1] = '\0';
-    int status = write_entry(entry, TAR_FOLDER, st) < 0 ? out_of_space(entry->path) : 0;
+    int status = write_entry(entry, TAR_FOLDER, st) < 0 ? cannot_send(entry->path) : 0;
     struct dirent *one;
     while (status == 0 && (one = readdir(dir)) != NULL) {
         if (strcmp(one->d_name, ".") == 0 || strcmp(one->d_name, "..") == 0) {
@@ -91,7 +100,7 @@ static int send_link(int dir_fd, const char *name, struct tar_entry *entry, cons
     entry->link[length] = '\0';
     int failed = write_entry(entry, TAR_SYMLINK, st);
     entry->link[0] = '\0';
-    return failed < 0 ? out_of_space(entry->path) : 0;
+    return failed < 0 ? cannot_send(entry->path) : 0;
 }
 
 /* `flags`: AT_SYMLINK_NOFOLLOW but for the path that was asked for. */
@@ -100,32 +109,33 @@ static int send_path(int dir_fd, const char *name, struct tar_entry *entry, int 
     struct stat st;
     if (fstatat(dir_fd, name, &st, flags) < 0) {
         bool vanished = errno == ENOENT && depth > 0;
-        return vanished ? 0 : service_fail(1, "%s: %s", entry->path, strerror(errno));
+        return vanished ? 0 : service_fail(1, "%s: %s", shown(entry, depth), strerror(errno));
     }
     if (S_ISLNK(st.st_mode)) {
         return send_link(dir_fd, name, entry, &st);
     }
     if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-        return depth > 0 ? 0 : service_fail(1, "%s is neither a file nor a folder", name);
+        return depth > 0 ? 0 : service_fail(1, "%s is neither a file nor a folder", asked_path);
     }
     /* O_NONBLOCK: it may have become a pipe since. */
     int fd = openat(dir_fd, name,
                     O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (flags != 0 ? O_NOFOLLOW : 0));
     if (fd < 0 || fstat(fd, &st) < 0) {
-        return service_fail(1, "%s: %s", entry->path, strerror(errno));
+        return service_fail(1, "%s: %s", shown(entry, depth), strerror(errno));
     }
     if (S_ISDIR(st.st_mode)) {
         return send_folder(fd, entry, &st, depth);
     }
     int failed = write_entry(entry, TAR_FILE, &st) < 0 || send_content(fd, st.st_size) < 0;
     (void)close(fd);
-    return failed ? out_of_space(entry->path) : 0;
+    return failed ? cannot_send(entry->path) : 0;
 }
 
 int tar_out_run(const char *path)
 {
     static struct tar_entry entry;
     static const char end[2 * TAR_BLOCK];
+    asked_path = path;
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') {
         length--;
@@ -143,7 +153,7 @@ int tar_out_run(const char *path)
     }
     int status = send_path(AT_FDCWD, path, &entry, 0, 0);
     if (status == 0 && tar_write_all(STDOUT_FILENO, end, sizeof(end)) < 0) {
-        return out_of_space(path);
+        return cannot_send(path);
     }
     return status;
 }
