@@ -125,7 +125,7 @@ lint:
 	@share/build/lint.sh
 
 format:
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
 
 bench: all tests
 	@share/build/packages.sh build run

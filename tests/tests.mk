@@ -7,7 +7,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 UNIT_SHARED := $(filter-out tests/unit/test_%.c tests/unit/fake_%.c,$(wildcard tests/unit/*.c))
 FIXTURE_PLUGINS := $(patsubst tests/fixtures/plugins/%.c,$(BUILD)/tests/plugins/%.so,$(wildcard tests/fixtures/plugins/*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_CC ?= clang
+FUZZ_CC ?= clang-14
 
 TEST_CPPFLAGS = $(CPPFLAGS) -Itests -Itests/unit $(CORE_CFLAGS)
 
@@ -19,11 +19,14 @@ $(BUILD)/tests/plugins/%.so: tests/fixtures/plugins/%.c $(wildcard include/bange
 	@mkdir -p $(@D)
 	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) -D_GNU_SOURCE -Iinclude -fPIC -shared $(BASE_LDFLAGS) $< -o $@ $(shell pkg-config --cflags --libs jansson)
 
-# A fuzz target is compiled with the whole core, so that all of it is instrumented.
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(CORE_SRC)
+# The core of a fuzz target is instrumented as a whole.
+FUZZ_CORE := $(BUILD)/fuzz/core/libcore.a
+$(FUZZ_CORE): $(CORE_SRC)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz/core CC=$(FUZZ_CC) SANITIZE=fuzzer-no-link,address,undefined CFLAGS="-O1 -g" $@
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_CORE)
 	@mkdir -p $(@D)
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz/core CC=$(FUZZ_CC) SANITIZE=fuzzer-no-link,address,undefined CFLAGS="-O1 -g" $(BUILD)/fuzz/core/libcore.a
-	$(call say,FUZZ    $@)$(FUZZ_CC) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined $(TEST_CPPFLAGS) $< $(BUILD)/fuzz/core/libcore.a $(CORE_LIBS) -pthread -o $@
+	$(call say,FUZZ    $@)$(FUZZ_CC) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined $(TEST_CPPFLAGS) $< $(FUZZ_CORE) $(CORE_LIBS) -pthread -o $@
 
 include tests/unit/plugin_tests.mk
 include tests/fixtures/stub-vmm/stub_vmm.mk
