@@ -46,21 +46,30 @@ single() {
   if "$@"; then echo "1..1"; echo "ok 1 - $name"; else echo "1..1"; echo "not ok 1 - $name"; return 1; fi
 }
 
+none_found() { # none_found WHAT: an empty group is a build that went wrong
+  failed=$((failed + 1))
+  failures+=("no $1 was built")
+}
+
 unit_of() { # unit_of BUILD: every unit program of a build folder
-  local program
+  local program found=
   for program in "$1"/tests/test_*; do
     [ -x "$program" ] && [ ! -d "$program" ] || continue
+    found=yes
     BANGER_BUILD=$1 tap "$(basename "$1")/$(basename "$program")" "$program"
   done
+  [ "$found" ] || none_found "unit test in $1"
 }
 
 fuzz_smoke() {
-  local program
+  local program found=
   for program in "$build"/fuzz/fuzz_*; do
-    [ -x "$program" ] || continue
+    [ -x "$program" ] && [ ! -d "$program" ] || continue
+    found=yes
     tap "$(basename "$program")" single "$(basename "$program"): ${FUZZ_RUNS:-20000} inputs" \
       "$program" -runs="${FUZZ_RUNS:-20000}" -max_total_time=20 -verbosity=0 -close_fd_mask=1
   done
+  [ "$found" ] || none_found "fuzz target"
 }
 
 for group in "$@"; do

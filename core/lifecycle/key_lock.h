@@ -24,6 +24,6 @@ static inline void cleanup_key_lock(struct key_lock **lock)
     key_lock_release(*lock);
 }
 
-#define AUTO_KEY_LOCK __attribute__((cleanup(cleanup_key_lock)))
+#define AUTO_KEY_LOCK __attribute__((cleanup(cleanup_key_lock), unused))
 
 #endif
