@@ -34,17 +34,18 @@ int stage_guest_config(struct operation *op, banger_error *err)
     return guest_archive_write(op->kernel.initramfs, timed, out, err);
 }
 
+/* 1: connected or on the way to be; 0: this VMM has no agent to wait for. */
 static int connect_agent(struct operation *op, banger_error *err)
 {
     AUTO_JSON json_t *runtime = scope_runtime(op->scope);
     AUTO_FREE char *key = str_format("%s.agent", op->vmm->plugin->name);
     const json_t *agent = json_at(runtime, key);
     if (agent == NULL) {
-        return error_set(err, BANGER_EINTERNAL, "vmm '%s' did not say how its agent is reached",
-                         op->vmm->plugin->name);
+        operation_info(op, "vmm '%s' has no agent", op->vmm->plugin->name);
+        return 0;
     }
     json_put(op->vm.runtime, "core.agent", json_deep_copy(agent));
-    return live_connect(op->engine, op->vm.id, agent, err);
+    return live_connect(op->engine, op->vm.id, agent, err) < 0 ? -1 : 1;
 }
 
 int stage_launch(struct operation *op, banger_error *err)
@@ -88,8 +89,9 @@ static bool gone_or_cancelled(void *context)
 
 int stage_wait_agent(struct operation *op, banger_error *err)
 {
-    if (connect_agent(op, err) < 0) {
-        return -1;
+    int connected = connect_agent(op, err);
+    if (connected <= 0) {
+        return connected;
     }
     AUTO_LIVE_VM struct live_vm *vm = live_hold(op->engine, op->vm.id);
     if (vm == NULL) {

@@ -30,7 +30,8 @@ struct banger_vmm {
     /* Starts the machine that `machine` describes, by exactly one host->spawn of role "vmm", and
      * returns when the guest's processors run. Stores {"transport":"unix","path":"..."} or
      * {"transport":"vsock-uds","path":"...","port":N} or {"transport":"vsock","cid":N,"port":N}
-     * under the key "agent": how the agent is reached (paths below vm.run_dir). */
+     * under the key "agent": how the agent is reached (paths below vm.run_dir). A VM whose VMM stores
+     * none has no agent: none is waited for, and exec says so. */
     banger_hook launch;
     /* Asks the guest to end, as Ctrl-Alt-Del or the power button would; does not wait. */
     banger_hook request_stop;

@@ -70,7 +70,7 @@ def timed(function, *arguments):
     return (time.monotonic_ns() - start) / 1e6
 
 
-STUB = {"vmm": "stub", "labels": {"stub": "agent"}, "memory_mib": 64, "disk_mib": 256}
+STUB = {"vmm": "stub", "memory_mib": 64, "disk_mib": 256}
 
 
 def bench_start_stop(bench, known):

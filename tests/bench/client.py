@@ -11,6 +11,7 @@ class Client:
         self.socket.connect(path)
         self.pending = b""
         self.fd = None
+        self.last_id = 0
 
     def close(self):
         self.socket.close()
@@ -28,7 +29,8 @@ class Client:
         return json.loads(line)
 
     def call(self, method, params):
-        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        self.last_id += 1
+        message = {"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}
         self.socket.sendall(json.dumps(message).encode() + b"\n")
         while True:
             answer = self._line()
