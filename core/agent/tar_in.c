@@ -101,22 +101,19 @@ static int make_folder(struct unpack *unpack, const struct tar_entry *entry, int
     return errno == EEXIST ? 0 : -1;
 }
 
-/* The entry's name in the destination: without "./", its top component renamed. False: the
- * destination itself. */
+/* The entry's name in the destination. When that is a new name it stands for the archive's top
+ * component, which may be "." (a copy of "FOLDER/."). False: the destination itself. */
 static bool destination(const struct unpack *unpack, const char *path, char out[PATH_MAX])
 {
-    while (strncmp(path, "./", 2) == 0) {
-        path += 2 + strspn(path + 2, "/");
-    }
-    if (unpack->rename != NULL) {
-        bool top_is_dot = *path == '\0' || strcmp(path, ".") == 0;
-        path += top_is_dot ? strlen(path) : strcspn(path, "/");
-    } else if (*path == '\0' || strcmp(path, ".") == 0) {
-        return false;
+    const char *top = unpack->rename != NULL ? unpack->rename : "";
+    const char *rest = path;
+    if (unpack->rename != NULL || strcmp(path, ".") == 0 || strncmp(path, "./", 2) == 0) {
+        rest += strcspn(rest, "/");
+        rest += strspn(rest, "/");
     }
     int length =
-        snprintf(out, PATH_MAX, "%s%s", unpack->rename != NULL ? unpack->rename : "", path);
-    return length < PATH_MAX;
+        snprintf(out, PATH_MAX, "%s%s%s", top, *top != '\0' && *rest != '\0' ? "/" : "", rest);
+    return length > 0 && length < PATH_MAX;
 }
 
 static int make_hard_link(const struct unpack *unpack, const struct tar_entry *entry, int parent,
