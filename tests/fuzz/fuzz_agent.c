@@ -12,7 +12,7 @@ struct input {
     size_t left;
 };
 
-static ssize_t take(void *context, void *out, size_t length)
+static ssize_t take_input(void *context, void *out, size_t length)
 {
     struct input *input = context;
     length = length < input->left ? length : input->left;
@@ -55,7 +55,7 @@ static void fuzz_conf(const uint8_t *data, size_t size)
 static void fuzz_tar(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
-    struct tar_reader reader = {.source = take, .context = &input};
+    struct tar_reader reader = {.source = take_input, .context = &input};
     static struct tar_entry entry;
     char chunk[700];
     while (tar_next(&reader, &entry) == 1) {

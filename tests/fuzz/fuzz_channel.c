@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A hostile guest: after an honest WELCOME the fuzzer's bytes, while one caller has a stream open
- * and reads nothing. The channel must end and free everything. */
+/* A hostile guest: after an honest WELCOME the fuzzer's bytes, as they are or (by the first of them)
+ * put into whole frames, so that what is behind the framing is reached too. One caller has a stream
+ * open and reads nothing. The channel must end and free everything. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "guest/channel_internal.h"
@@ -60,9 +61,33 @@ static void attack(struct guest *guest)
     }
 }
 
+/* The bytes are records of type, stream (4 bits) and length, each with its payload. */
+static void put_into_frames(const uint8_t *data, size_t size, struct buf *out)
+{
+    while (size >= 4) {
+        size_t length = frame_get16(data + 2) % FRAME_PAYLOAD_MAX;
+        uint8_t type = data[0] % (FRAME_PONG + 2);
+        uint32_t stream = data[1] & 15;
+        data += 4;
+        size -= 4;
+        length = length < size ? length : size;
+        buf_reserve(out, FRAME_HEADER + length + 1);
+        out->length +=
+            frame_encode((uint8_t *)out->data + out->length, type, stream, data, (uint32_t)length);
+        data += length;
+        size -= length;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int ends[2];
+    AUTO_BUF struct buf frames = BUF_INIT;
+    if (size != 0 && (data[0] & 1) != 0) {
+        put_into_frames(data + 1, size - 1, &frames);
+        data = (const uint8_t *)frames.data;
+        size = frames.length;
+    }
     log_set_level(BANGER_LOG_ERROR);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) {
         abort();
