@@ -19,6 +19,7 @@ struct packer {
     struct archive *archive;
     banger_error *err;
     banger_error failure; /* of the stream, from inside libarchive's callback */
+    bool over;            /* what libarchive still wants to write at its end is dropped */
     size_t strip;         /* bytes of the source's path that entries are named without */
 };
 
@@ -26,6 +27,9 @@ static la_ssize_t send_block(struct archive *archive, void *context, const void 
                              size_t length)
 {
     struct packer *packer = context;
+    if (packer->over) {
+        return (la_ssize_t)length;
+    }
     if (transfer_send(&packer->transfer, data, length, &packer->failure) < 0) {
         archive_set_error(archive, EPIPE, "the stream broke");
         return -1;
@@ -178,8 +182,7 @@ int copy_in(int stream_fd, const char *host_path, banger_error *err)
     int failed = packer.archive != NULL ? pack(&packer, host_path)
                                         : error_set(err, BANGER_EINTERNAL, "out of memory");
     if (packer.archive != NULL) {
-        /* What a failed copy left unwritten must not be sent to an end nobody waits for. */
-        (void)archive_write_fail(packer.archive);
+        packer.over = true;
         (void)archive_write_free(packer.archive);
     }
     transfer_free(&packer.transfer);
