@@ -88,7 +88,8 @@ static void list_row(struct table *table, const json_t *vm)
 
 int vm_list(struct cli *cli, banger_error *err)
 {
-    json_t *params = json_pack("{s:b}", "all", args_has(&cli->args, "all"));
+    json_t *params =
+        json_pack("{s:b, s:b}", "all", args_has(&cli->args, "all"), "brief", !cli->json);
     AUTO_JSON json_t *vms = cli_call(cli, "vm.list", params, err);
     if (vms == NULL) {
         return -1;

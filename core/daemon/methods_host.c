@@ -14,21 +14,17 @@ METHOD(method_daemon_status)
     (void)request;
     (void)params;
     struct daemon *daemon = context;
-    struct vm_list list = {0};
-    if (vm_list_all(daemon->store, &list, err) < 0) {
+    int64_t total = 0;
+    int64_t running = 0;
+    if (vm_count(daemon->store, &total, &running, err) < 0) {
         return -1;
-    }
-    int running = 0;
-    for (size_t i = 0; i < list.count; i++) {
-        running += list.items[i].state == VM_RUNNING;
     }
     AUTO_FREE char *socket = layout_control_socket(&daemon->layout);
     *result =
-        json_pack("{s:s, s:i, s:I, s:s, s:s, s:{s:i, s:i}}", "version", BANGER_VERSION, "pid",
+        json_pack("{s:s, s:i, s:I, s:s, s:s, s:{s:I, s:I}}", "version", BANGER_VERSION, "pid",
                   (int)getpid(), "uptime_ms", (json_int_t)(clock_mono_ms() - daemon->started_ms),
                   "home", daemon->layout.state_dir, "socket", socket, "vms", "total",
-                  (int)list.count, "running", running);
-    vm_list_free(&list);
+                  (json_int_t)total, "running", (json_int_t)running);
     return 0;
 }
 

@@ -14,20 +14,21 @@ METHOD(method_vm_list)
     (void)request;
     struct daemon *daemon = context;
     bool all = false;
+    bool brief = false;
     struct vm_list list = {0};
-    if (json_want_bool(params, "all", &all, err) < 0) {
+    if (json_want_bool(params, "all", &all, err) < 0 ||
+        json_want_bool(params, "brief", &brief, err) < 0) {
         return -1;
     }
     struct view_names *names = view_names_load(&daemon->engine, err);
-    if (names == NULL || vm_list_all(daemon->store, &list, err) < 0) {
+    if (names == NULL || (all ? vm_list_all : vm_list_running)(daemon->store, &list, err) < 0) {
         view_names_free(names);
         return -1;
     }
     json_t *rows = json_array();
     for (size_t i = 0; i < list.count; i++) {
-        if (all || list.items[i].state == VM_RUNNING) {
-            (void)json_array_append_new(rows, view_vm(&daemon->engine, names, &list.items[i]));
-        }
+        (void)json_array_append_new(
+            rows, (brief ? view_vm_brief : view_vm)(&daemon->engine, names, &list.items[i]));
     }
     vm_list_free(&list);
     view_names_free(names);

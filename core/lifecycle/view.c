@@ -80,16 +80,41 @@ static const char *kernel_name(const struct view_names *names, const char *id)
     return "";
 }
 
+/* What changes by itself. */
+static void add_now(json_t *view, struct engine *engine, const struct vm_record *vm)
+{
+    if (key_lock_is_held(engine->locks, "vm", vm->id)) {
+        (void)json_object_set_new(view, "busy", json_true());
+    }
+    if (vm->state == VM_RUNNING) {
+        (void)json_object_set_new(view, "uptime_ms",
+                                  json_integer(clock_wall_ms() - vm->started_ms));
+    }
+}
+
+json_t *view_vm_brief(struct engine *engine, const struct view_names *names,
+                      const struct vm_record *vm)
+{
+    json_t *addresses = json_at(vm->runtime, "core.addresses");
+    json_t *view = json_pack(
+        "{s:s, s:s%, s:s, s:{s:s}, s:{s:O, s:O, s:O}}", "name", vm->name, "short_id", vm->id,
+        (size_t)SHORT_ID_LENGTH, "state", vm_state_name(vm->state), "image", "name",
+        image_name(names, vm->image_id), "spec", "vcpu", json_object_get(vm->spec, "vcpu"),
+        "memory_mib", json_object_get(vm->spec, "memory_mib"), "labels",
+        json_object_get(vm->spec, "labels"));
+    if (addresses != NULL) {
+        (void)json_object_set(view, "addresses", addresses);
+    }
+    add_now(view, engine, vm);
+    return view;
+}
+
 /* What is true only while it runs. */
 static void add_live(json_t *view, struct engine *engine, const struct vm_record *vm)
 {
     struct process_id process;
     if (live_process(engine, vm->id, &process, NULL, NULL) == 0) {
         (void)json_object_set_new(view, "pid", json_integer(process.pid));
-    }
-    if (vm->state == VM_RUNNING) {
-        (void)json_object_set_new(view, "uptime_ms",
-                                  json_integer(clock_wall_ms() - vm->started_ms));
     }
     const json_t *core = json_object_get(vm->runtime, "core");
     if (core != NULL) {
@@ -114,9 +139,7 @@ json_t *view_vm(struct engine *engine, const struct view_names *names, const str
         addresses != NULL ? json_incref(addresses) : json_array(), "dir", dir, "created",
         view_time(vm->created_ms), "started", view_time(vm->started_ms), "last_error",
         vm->last_error);
-    if (key_lock_is_held(engine->locks, "vm", vm->id)) {
-        (void)json_object_set_new(view, "busy", json_true());
-    }
+    add_now(view, engine, vm);
     add_live(view, engine, vm);
     return view;
 }

@@ -17,7 +17,10 @@ struct view_names *view_names_load(struct engine *engine, banger_error *err);
 void view_names_free(struct view_names *names);
 
 json_t *view_vm(struct engine *engine, const struct view_names *names, const struct vm_record *vm);
-/* The same for one VM, read afresh; NULL on failure. */
+/* The fields that a table of VMs shows, in the same places: a list of a thousand is then a fifth. */
+json_t *view_vm_brief(struct engine *engine, const struct view_names *names,
+                      const struct vm_record *vm);
+/* view_vm of one VM, read afresh; NULL on failure. */
 json_t *view_vm_now(struct engine *engine, const char *vm_id, banger_error *err);
 
 #endif

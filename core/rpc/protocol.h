@@ -32,7 +32,8 @@
  *   vm.restart {vm,timeout_ms?}            VM
  *   vm.delete  {vm}                        VM
  *   vm.set     {vm, CHANGES of SPEC}       VM
- *   vm.list    {all?}                      [VM]      all: not only running ones
+ *   vm.list    {all?,brief?}               [VM]      all: not only running ones; brief: only what
+ *                                                    a table shows
  *   vm.show    {vm}                        VM
  *   vm.plan    {vm}                        {machine,contributions,providers}
  *   vm.exec    {vm,argv,env?,user?,cwd?,tty?,stdin?,rows?,columns?}   {fd}   guest/session.h

@@ -55,6 +55,7 @@ static const char version_1[] =
     ") STRICT;"
     "CREATE INDEX vms_by_image ON vms (image_id);"
     "CREATE INDEX vms_by_kernel ON vms (kernel_id);"
+    "CREATE INDEX vms_running ON vms (seq) WHERE state = 'running';"
 
     "CREATE TABLE resources ("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"

@@ -266,6 +266,40 @@ int vm_list_all(struct store *store, struct vm_list *list, banger_error *err)
     return row;
 }
 
+/* Few of many, as a rule: their documents are parsed, and what is kept for vm_list_all stays. */
+int vm_list_running(struct store *store, struct vm_list *list, banger_error *err)
+{
+    *list = (struct vm_list){0};
+    AUTO_SQL struct sql sql = sql_open(
+        store, SQL_READ, "SELECT " COLUMNS " FROM vms WHERE state = 'running' ORDER BY seq");
+    int row;
+    while ((row = sql_step(&sql, err)) > 0) {
+        list->items = sql_grow(list->items, list->count, sizeof(list->items[0]));
+        struct vm_record *vm = &list->items[list->count++];
+        *vm = (struct vm_record){0};
+        if (read_all(&sql, vm, err) < 0) {
+            row = -1;
+            break;
+        }
+    }
+    if (row < 0) {
+        vm_list_free(list);
+    }
+    return row;
+}
+
+int vm_count(struct store *store, int64_t *total, int64_t *running, banger_error *err)
+{
+    AUTO_SQL struct sql sql =
+        sql_open(store, SQL_READ, "SELECT count(*), total(state = 'running') FROM vms");
+    if (sql_step(&sql, err) <= 0) {
+        return -1;
+    }
+    *total = sql_column_int(&sql, 0);
+    *running = sql_column_int(&sql, 1);
+    return 0;
+}
+
 void vm_list_free(struct vm_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {

@@ -48,6 +48,8 @@ struct vm_list {
 /* By creation. `spec` and `runtime` are shared with other lists and must not be changed; whoever
  * wants to change a VM takes it from vm_find. */
 int vm_list_all(struct store *store, struct vm_list *list, banger_error *err);
+int vm_list_running(struct store *store, struct vm_list *list, banger_error *err); /* likewise */
+int vm_count(struct store *store, int64_t *total, int64_t *running, banger_error *err);
 void vm_list_free(struct vm_list *list);
 
 #endif
