@@ -137,20 +137,36 @@ LIBEXECDIR = $(PREFIX)/libexec/banger
 PLUGINDIR = $(PREFIX)/lib/banger/plugins
 MANDIR = $(PREFIX)/share/man
 
+DOCDIR = $(PREFIX)/share/doc/banger
+UNITDIR = $(PREFIX)/lib/systemd
+COMPLETIONS := bash:bash-completion/completions/banger zsh:zsh/site-functions/_banger \
+               fish:fish/vendor_completions.d/banger.fish
+fill = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@PLUGINDIR@|$(PLUGINDIR)|g' \
+           -e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' -e 's|@BINDIR@|$(PREFIX)/bin|g'
+
+# The man pages and the completions are what the commands' table says: the program itself writes them.
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PLUGINDIR)
-	install -m 755 $(BUILD)/bin/banger $(DESTDIR)$(PREFIX)/bin/banger
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(LIBEXECDIR) $(PLUGINDIR) $(PREFIX)/include/banger \
+	  $(PREFIX)/lib/pkgconfig $(DOCDIR) $(MANDIR)/man1 $(UNITDIR)/system $(UNITDIR)/user)
+	install -m 755 $(BUILD)/bin/banger $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/bin/bangerd $(BUILD)/bin/banger-agent $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 $(PLUGIN_FILES) $(DESTDIR)$(PLUGINDIR)/
-	install -d $(DESTDIR)$(PREFIX)/include/banger $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/share/doc/banger
 	install -m 644 include/banger/*.h $(DESTDIR)$(PREFIX)/include/banger/
-	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|g' -e 's|@PLUGINDIR@|$(PLUGINDIR)|g' \
-	  share/pkgconfig/banger.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/banger.pc
-	install -m 644 README.md CHANGELOG.md COPYING share/doc/*.md share/config/config.lua $(DESTDIR)$(PREFIX)/share/doc/banger/
+	install -m 644 README.md CHANGELOG.md COPYING share/doc/*.md share/config/config.lua $(DESTDIR)$(DOCDIR)/
+	$(fill) share/pkgconfig/banger.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/banger.pc
+	$(fill) share/systemd/system/bangerd.service.in > $(DESTDIR)$(UNITDIR)/system/bangerd.service
+	$(fill) share/systemd/user/bangerd.service.in > $(DESTDIR)$(UNITDIR)/user/bangerd.service
+	for page in $$($(BUILD)/bin/banger help --man list); do \
+	  $(BUILD)/bin/banger help --man $$page > $(DESTDIR)$(MANDIR)/man1/$$page.1 || exit 1; done
+	for pair in $(COMPLETIONS); do \
+	  install -d $(DESTDIR)$(PREFIX)/share/$$(dirname $${pair#*:}) && \
+	  $(BUILD)/bin/banger completion $${pair%%:*} > $(DESTDIR)$(PREFIX)/share/$${pair#*:} || exit 1; done
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/banger $(DESTDIR)$(PREFIX)/lib/pkgconfig/banger.pc
-	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/lib/banger $(DESTDIR)$(PREFIX)/include/banger $(DESTDIR)$(PREFIX)/share/doc/banger
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/banger lib/pkgconfig/banger.pc lib/systemd/system/bangerd.service \
+	  lib/systemd/user/bangerd.service $(foreach c,$(COMPLETIONS),share/$(lastword $(subst :, ,$(c)))))
+	rm -f $(DESTDIR)$(MANDIR)/man1/banger.1 $(DESTDIR)$(MANDIR)/man1/banger-*.1
+	rm -rf $(addprefix $(DESTDIR),$(LIBEXECDIR) $(PREFIX)/lib/banger $(PREFIX)/include/banger $(DOCDIR))
 
 .PHONY: clean
 clean:
