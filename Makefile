@@ -17,8 +17,7 @@ SANITIZE ?=
 say = $(if $(V),,@echo '  $(1)';)
 
 LIBS_CORE := lua5.4 sqlite3 jansson libarchive libkmod ext2fs libcrypto liblz4 liblzma libzstd
-CPPFLAGS += -D_GNU_SOURCE -DBANGER_PLUGIN_DIR='"$(PREFIX)/lib/banger/plugins"' \
-            -DBANGER_LIBEXEC_DIR='"$(PREFIX)/libexec/banger"' -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Icore
+CPPFLAGS += -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Icore
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
         -Wpointer-arith -Wwrite-strings -Wvla -Wno-missing-field-initializers

@@ -11,14 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* make install sets these to where it puts them; a tree that runs in place finds its own. */
-#ifndef BANGER_PLUGIN_DIR
-#define BANGER_PLUGIN_DIR "/usr/local/lib/banger/plugins"
-#endif
-#ifndef BANGER_LIBEXEC_DIR
-#define BANGER_LIBEXEC_DIR "/usr/local/libexec/banger"
-#endif
-
 static void layout_of_root(struct layout *layout)
 {
     layout->config_dir = xstrdup("/etc/banger");
@@ -61,26 +53,45 @@ static int layout_of_user(struct layout *layout, banger_error *err)
     return 0;
 }
 
-/* build/bin/banger has build/plugins beside it; an installed one does not. */
-static void layout_find_programs(struct layout *layout)
+/* Where the other parts lie, seen from the folder of the running program. Nothing is compiled in, so
+ * that a tree can be moved, packed and installed under any prefix. */
+static const struct place {
+    const char *plugins;
+    const char *libexec;
+} places[] = {
+    {"../plugins", "."},                            /* build/bin/, in place */
+    {"../lib/banger/plugins", "../libexec/banger"}, /* PREFIX/bin/banger */
+    {"../../lib/banger/plugins", "."},              /* PREFIX/libexec/banger/bangerd */
+};
+
+/* The folder, when it is one; a new string or NULL. */
+static char *resolve_folder(const char *base, const char *relative)
 {
-    char self[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (length > 0) {
-        self[length] = '\0';
-        char *slash = strrchr(self, '/');
-        *slash = '\0';
-        AUTO_FREE char *plugins = str_format("%s/../plugins", self);
-        AUTO_FREE char *agent = str_format("%s/banger-agent", self);
-        if (access(plugins, X_OK) == 0 && access(agent, X_OK) == 0) {
-            char *resolved = realpath(plugins, NULL);
-            layout->plugin_dir = resolved != NULL ? resolved : STEAL(plugins);
-            layout->libexec_dir = xstrdup(self);
-            return;
+    AUTO_FREE char *path = str_format("%s/%s", base, relative);
+    return realpath(path, NULL);
+}
+
+static int layout_find_programs(struct layout *layout, banger_error *err)
+{
+    AUTO_FREE char *self = realpath("/proc/self/exe", NULL);
+    char *slash = self != NULL ? strrchr(self, '/') : NULL;
+    if (slash == NULL) {
+        return error_sys(err, errno, "cannot tell where this program lies");
+    }
+    *slash = '\0';
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        AUTO_FREE char *plugins = resolve_folder(self, places[i].plugins);
+        AUTO_FREE char *libexec = resolve_folder(self, places[i].libexec);
+        if (plugins != NULL && libexec != NULL) {
+            layout->plugin_dir = STEAL(plugins);
+            layout->libexec_dir = STEAL(libexec);
+            return 0;
         }
     }
-    layout->plugin_dir = xstrdup(BANGER_PLUGIN_DIR);
-    layout->libexec_dir = xstrdup(BANGER_LIBEXEC_DIR);
+    /* A program that is neither (a test): its own folder, where nothing of ours will be found. */
+    layout->plugin_dir = str_format("%s/plugins", self);
+    layout->libexec_dir = xstrdup(self);
+    return 0;
 }
 
 int layout_load(struct layout *layout, banger_error *err)
@@ -97,8 +108,7 @@ int layout_load(struct layout *layout, banger_error *err)
     } else if (layout_of_user(layout, err) < 0) {
         return -1;
     }
-    layout_find_programs(layout);
-    return 0;
+    return layout_find_programs(layout, err);
 }
 
 void layout_free(struct layout *layout)
