@@ -28,7 +28,7 @@ else
 SANFLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 endif
 BASE_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) -MMD -MP -pthread
-BASE_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread -Wl,-z,relro,-z,now
+BASE_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread -Wl,-z,relro,-z,now,--as-needed
 
 # -- What is built from what ------------------------------------------------------------------------
 

@@ -133,7 +133,8 @@ static void show_spec(const json_t *vm)
     output_field("vcpu", vcpu);
     output_field("memory", memory);
     output_field("disk", disk);
-    output_field("nat", json_get_bool(vm, "spec.nat", false) ? "on" : "off");
+    const json_t *nat = json_at(vm, "spec.nat"); /* absent: as the network has it */
+    output_field("nat", nat == NULL ? NULL : json_is_true(nat) ? "on" : "off");
     output_field("published", published);
     output_field("labels", labels);
     output_field("boot args", boot_args);

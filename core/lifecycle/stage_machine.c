@@ -11,11 +11,34 @@
 #include "lifecycle/stage.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
+
+/* What the guest will be reached at, for those who list VMs: the middle of each "MAC ADDRESS/PREFIX
+ * GATEWAY". */
+static json_t *guest_addresses(const json_t *document)
+{
+    json_t *addresses = json_array();
+    size_t i = 0;
+    json_t *interface = NULL;
+    json_array_foreach (json_at(document, "guest.conf.interface"), i, interface) {
+        const char *address = strchr(json_string_value(interface), ' ');
+        if (address != NULL) {
+            size_t length = strcspn(address + 1, "/ ");
+            (void)json_array_append_new(addresses, json_stringn(address + 1, length));
+        }
+    }
+    return addresses;
+}
 
 int stage_contribute_machine_config(struct operation *op, banger_error *err)
 {
-    return compose_machine(op, err);
+    if (compose_machine(op, err) < 0) {
+        return -1;
+    }
+    json_put(op->vm.runtime, "core.addresses",
+             guest_addresses(machine_document(scope_machine(op->scope))));
+    return 0;
 }
 
 int stage_guest_config(struct operation *op, banger_error *err)
