@@ -42,7 +42,8 @@ return {
   -- daemon's user can write to.
   -- plugin_dirs = {},
 
-  -- The group that may use the control socket. Not set: its owner and root.
+  -- The group that is to use the control socket. Without effect in this version: the socket is its
+  -- owner's and root's.
   -- socket_group = "banger",
 
   -- For each plugin how the core treats it, and its own keys (banger plugin show NAME).
