@@ -46,6 +46,12 @@ single() {
   if "$@"; then echo "1..1"; echo "ok 1 - $name"; else echo "1..1"; echo "not ok 1 - $name"; return 1; fi
 }
 
+# The suites that put the daemon under strain, with an instrumented daemon and real guests.
+integration_of() {
+  BANGER_BUILD=$1 ROUNDS=2 tap "integration, $(basename "$1")" \
+    bats --tap tests/integration/{run,daemon,concurrency}.bats
+}
+
 none_found() { # none_found WHAT: an empty group is a build that went wrong
   failed=$((failed + 1))
   failures+=("no $1 was built")
@@ -80,7 +86,9 @@ for group in "$@"; do
     headers) tap headers single "public headers stand alone, as C11 and C++17" share/build/headers.sh ;;
     arrows) tap arrows single "includes point down" share/build/arrows.sh ;;
     fuzz) fuzz_smoke ;;
-    integration) tap integration bats --tap "${BATS_ARGS[@]:-tests/integration}" ;;
+    integration) tap integration bats --tap tests/integration ;;
+    integration-asan) integration_of "$build/asan" ;;
+    integration-tsan) integration_of "$build/tsan" ;;
     *) echo "tests/run.sh: no group '$group'" >&2; exit 2 ;;
   esac
 done

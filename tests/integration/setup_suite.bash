@@ -9,6 +9,11 @@ setup_suite() {
   "$BANGER_BUILD/bin/banger" image build tiny
 }
 
+# A daemon that was built with sanitizers says what it found in its log, leaks when it ends.
 teardown_suite() {
   "$BANGER_BUILD/bin/banger" daemon stop
+  if grep -E 'Sanitizer|runtime error:' -A 25 "$BANGER_HOME/state/bangerd.log"; then
+    echo "the daemon's log has a sanitizer's report" >&2
+    return 1
+  fi
 }
