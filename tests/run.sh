@@ -4,7 +4,7 @@
 # Every group speaks TAP (testanything.org); the last line is `N passed, N failed, N skipped`. A program
 # that ends badly, or before the number of tests it announced, counts as a failure of its own.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 build=$(realpath "${BUILD:-build}")
 export BANGER_BUILD=$build CMOCKA_MESSAGE_OUTPUT=TAP
 

@@ -65,7 +65,9 @@ static void send_exit(struct mux *mux, uint32_t number, int status, const void *
 {
     uint8_t payload[4 + SERVICE_WHY_MAX];
     frame_put32(payload, (uint32_t)status);
-    memcpy(payload + 4, text, length);
+    if (length > 0) {
+        memcpy(payload + 4, text, length);
+    }
     mux_send(mux, FRAME_EXIT, number, payload, 4 + length);
 }
 

@@ -77,12 +77,13 @@ static int make_symlink(const struct tar_entry *entry, int parent, const char *n
 
 static int remember_folder(struct unpack *unpack, const struct tar_entry *entry, const char *path)
 {
-    struct folder *folder = malloc(sizeof(*folder) + strlen(path) + 1);
+    size_t size = strlen(path) + 1;
+    struct folder *folder = malloc(sizeof(*folder) + size);
     if (folder == NULL) {
         return -1;
     }
     *folder = (struct folder){unpack->folders, entry->mode, entry->mtime};
-    strcpy(folder->path, path);
+    memcpy(folder->path, path, size);
     unpack->folders = folder;
     return 0;
 }

@@ -71,10 +71,11 @@ int transport_listen_vsock(void)
 int transport_listen_unix(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(address.sun_path)) {
+    size_t size = strlen(path) + 1;
+    if (size > sizeof(address.sun_path)) {
         return -1;
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, size);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     return listen_at(fd, (const struct sockaddr *)&address, sizeof(address));
 }

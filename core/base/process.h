@@ -35,6 +35,10 @@ bool process_has_ended(int pidfd);
  * it was our child and -1 otherwise. */
 int process_wait(int pidfd, deadline until, int *status, banger_error *err);
 
+/* The minimal environment. */
+#define PROCESS_DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define PROCESS_DEFAULT_LANG "LANG=C.UTF-8"
+
 struct process_spec {
     char *const *argv; /* argv[0] is an absolute path; NULL-terminated */
     char *const *envp; /* NULL: a minimal one (PATH, LANG=C.UTF-8) */

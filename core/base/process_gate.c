@@ -40,8 +40,8 @@ struct child_plan {
 };
 
 static char *const minimal_environment[] = {
-    (char[]){"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-    (char[]){"LANG=C.UTF-8"},
+    (char[]){PROCESS_DEFAULT_PATH},
+    (char[]){PROCESS_DEFAULT_LANG},
     NULL,
 };
 

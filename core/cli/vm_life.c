@@ -69,7 +69,8 @@ int vm_delete(struct cli *cli, banger_error *err)
 /* The names of the VMs that a prune would delete now. */
 static int list_idle(struct cli *cli, struct buf *names, size_t *count, banger_error *err)
 {
-    AUTO_JSON json_t *all = cli_call(cli, "vm.list", json_pack("{s:b, s:b}", "all", 1, "brief", 1), err);
+    AUTO_JSON json_t *all =
+        cli_call(cli, "vm.list", json_pack("{s:b, s:b}", "all", 1, "brief", 1), err);
     if (all == NULL) {
         return -1;
     }

@@ -18,8 +18,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 static int take_lock(struct daemon *daemon, banger_error *err)
 {
@@ -104,17 +106,52 @@ static void open_engine(struct daemon *daemon)
     engine_init(&daemon->engine);
 }
 
+/* Members of the configured group may use the daemon, and so can do what its owner can (docker's
+ * group is the same): an image or a kernel is read from any path that the daemon can read. */
+static int find_group(const struct daemon *daemon, gid_t *gid, banger_error *err)
+{
+    const char *name = json_get_string(daemon->config, "socket_group", "");
+    *gid = (gid_t)-1;
+    if (name[0] == '\0') {
+        return 0;
+    }
+    char memory[16384]; /* a group's members too; getgrnam_r says ERANGE when they are more */
+    struct group group;
+    struct group *found = NULL;
+    int problem = getgrnam_r(name, &group, memory, sizeof(memory), &found);
+    if (found == NULL) {
+        return problem != 0
+                   ? error_sys(err, problem, "socket_group '%s'", name)
+                   : error_set(err, BANGER_EINVALID, "socket_group: no group named '%s'", name);
+    }
+    *gid = found->gr_gid;
+    return 0;
+}
+
 static int open_socket(struct daemon *daemon, banger_error *err)
 {
+    gid_t group = (gid_t)-1;
+    if (find_group(daemon, &group, err) < 0) {
+        return -1;
+    }
+    bool shared = group != (gid_t)-1;
     AUTO_FREE char *path = layout_control_socket(&daemon->layout);
     struct rpc_server_options options = {
         .socket_path = path,
-        .mode = 0600,
+        .mode = shared ? 0660 : 0600,
         .methods = daemon_methods,
         .context = daemon,
     };
     daemon->server = rpc_server_new(daemon->loop, &options, err);
-    return daemon->server != NULL ? 0 : -1;
+    if (daemon->server == NULL) {
+        return -1;
+    }
+    const char *run_dir = daemon->layout.run_dir;
+    if (shared && (chown(path, (uid_t)-1, group) < 0 || chown(run_dir, (uid_t)-1, group) < 0 ||
+                   chmod(run_dir, 0750) < 0)) {
+        return error_sys(err, errno, "cannot give %s to its group", path);
+    }
+    return 0;
 }
 
 int daemon_open(struct daemon *daemon, banger_error *err)

@@ -76,7 +76,7 @@ static json_t *provided_kinds(const struct capability *capability)
     return kinds;
 }
 
-static json_t *plugin_view(const struct capability *capability)
+static json_t *plugin_view(struct capability *capability)
 {
     const struct banger_plugin *plugin = capability->plugin;
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:b}", "name", plugin->name,
@@ -141,7 +141,7 @@ METHOD(method_plugin_show)
     if (json_need_string(params, "plugin", &name, err) < 0) {
         return -1;
     }
-    const struct capability *capability = registry_find(daemon->registry, name);
+    struct capability *capability = registry_find(daemon->registry, name);
     if (capability == NULL) {
         (void)error_set(err, BANGER_ENOTFOUND, "no plugin named '%.64s'", name);
         return error_hint(err, "banger plugin list shows them");

@@ -10,8 +10,6 @@
 
 #include <sys/types.h>
 
-#include <sys/types.h>
-
 struct transfer {
     struct wire wire;
     deadline until;

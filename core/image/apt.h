@@ -7,6 +7,6 @@
 
 /* Downloads the package (the kernel behind a metapackage) into the cache, or finds it there with
  * the checksum that apt's lists give. A new string in `path`. */
-int apt_fetch(struct staging *staging, const char *package, char **path, banger_error *err);
+int apt_fetch(struct staging *staging, const char *name, char **path, banger_error *err);
 
 #endif

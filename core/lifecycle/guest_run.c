@@ -33,10 +33,30 @@ static char **string_vector(const char *what, const json_t *list, banger_error *
     return vector;
 }
 
+/* {"A": "b"} as a list of "A=b", each a valid assignment; a new reference. */
+static json_t *assignments(const json_t *object, banger_error *err)
+{
+    AUTO_JSON json_t *list = json_array();
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach ((json_t *)object, key, value) {
+        AUTO_FREE char *text = str_format("%s=%s", key, str_or(json_string_value(value), ""));
+        if (name_check_env(text, err) < 0) {
+            return NULL;
+        }
+        (void)json_array_append_new(list, json_string(text));
+    }
+    return STEAL(list);
+}
+
 static int encode(const json_t *request, struct buf *out, banger_error *err)
 {
+    AUTO_JSON json_t *pairs = assignments(json_object_get(request, "env"), err);
+    if (pairs == NULL) {
+        return -1;
+    }
     AUTO_FREE char **argv = string_vector("argv", json_object_get(request, "argv"), err);
-    AUTO_FREE char **env = string_vector("env", json_object_get(request, "env"), err);
+    AUTO_FREE char **env = string_vector("env", pairs, err);
     if (argv == NULL || env == NULL) {
         return -1;
     }

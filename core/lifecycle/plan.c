@@ -4,7 +4,9 @@
 
 static int compose(struct operation *op, json_t **result, banger_error *err)
 {
-    if (compose_choose(op, err) < 0 || compose_machine(op, err) < 0) {
+    /* A running VM has its providers, and its own port is not taken by somebody else. */
+    bool runs = op->vmm != NULL && op->rootfs != NULL && op->network != NULL;
+    if ((!runs && compose_choose(op, err) < 0) || compose_machine(op, err) < 0) {
         return -1;
     }
     struct machine *machine = scope_machine(op->scope);

@@ -41,6 +41,34 @@ static char **argument_vector(const json_t *argv, banger_error *err)
     return STEAL(vector);
 }
 
+/* {"A": "b"} as an environment behind the minimal one; NULL when there is none. The caller frees it
+ * with free_environment. */
+static char **environment_vector(const json_t *env)
+{
+    size_t count = json_object_size(env);
+    if (count == 0) {
+        return NULL;
+    }
+    char **vector = xcalloc(count + 3, sizeof(*vector));
+    vector[0] = xstrdup(PROCESS_DEFAULT_PATH);
+    vector[1] = xstrdup(PROCESS_DEFAULT_LANG);
+    size_t at = 2;
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach ((json_t *)env, key, value) {
+        vector[at++] = str_format("%s=%s", key, str_or(json_string_value(value), ""));
+    }
+    return vector;
+}
+
+static void free_environment(char ***vector)
+{
+    for (char **at = *vector; at != NULL && *at != NULL; at++) {
+        free(*at);
+    }
+    free(*vector);
+}
+
 static int open_log(const json_t *options, banger_error *err)
 {
     const char *path = json_get_string(options, "log", "/dev/null");
@@ -122,8 +150,10 @@ int spawn_for_vm(struct operation *op, const char *capability, const json_t *arg
     if (row < 0) {
         return -1;
     }
+    AUTO(free_environment) char **env = environment_vector(json_object_get(options, "env"));
     struct process_spec spec = {
         .argv = vector,
+        .envp = env,
         .cwd = json_get_string(options, "cwd", NULL),
         .stdin_fd = -1,
         .stdout_fd = log,

@@ -83,8 +83,8 @@ int stage_launch(struct operation *op, banger_error *err)
     return 0;
 }
 
-/* The agent's socket is the guest's front door: its owner's, and the configured group's. The folder
- * around it is 0700, or 0750 with a group, so that nothing in between is open either. */
+/* The agent's socket is the guest's front door: its owner's alone, in a folder that is its owner's
+ * alone. Who else may use the VM comes through the daemon. */
 int stage_socket_access(struct operation *op, banger_error *err)
 {
     AUTO_JSON json_t *runtime = scope_runtime(op->scope);

@@ -74,7 +74,7 @@ static void add_escaped(struct builder *builder, const char *option, const char 
             *at++ = ',';
         }
     }
-    (void)strcpy(at, suffix);
+    memcpy(at, suffix, strlen(suffix) + 1);
     add_text(builder, option, text);
     free(text);
 }

@@ -65,7 +65,7 @@ bool forward_parse(const char *text, struct forward *forward, const char **reaso
         *reason = strchr(text, '[') == NULL ? *reason : "only IPv4 addresses can be published";
         return false;
     }
-    strcpy(copy, text);
+    memcpy(copy, text, strlen(text) + 1);
     if (!take_protocol(copy, &forward->udp)) {
         *reason = "the protocol must be tcp or udp";
         return false;

@@ -42,8 +42,8 @@ return {
   -- daemon's user can write to.
   -- plugin_dirs = {},
 
-  -- The group that is to use the control socket. Without effect in this version: the socket is its
-  -- owner's and root's.
+  -- A group whose members may use the control socket beside its owner and root. They can then do
+  -- what the owner can: choose it as you would docker's.
   -- socket_group = "banger",
 
   -- For each plugin how the core treats it, and its own keys (banger plugin show NAME).
