@@ -120,12 +120,12 @@ static int create(const char *path, banger_error *err)
 
 static int report_damage(sqlite3 *db, const char *path, const char *finding, banger_error *err)
 {
-    (void)connection_error(db, path, SQLITE_CORRUPT, err); /* for its hint */
-    if (err != NULL) {
-        (void)snprintf(err->message, sizeof(err->message), "the database %s is damaged: %s", path,
-                       finding);
-    }
-    return -1;
+    banger_error known = BANGER_ERROR_INIT;
+    (void)connection_error(db, path, SQLITE_CORRUPT, &known); /* for its hint */
+    const char *line = strrchr(finding, '\n'); /* before it: "*** in database main ***" */
+    (void)error_set(err, BANGER_ECORRUPT, "the database %s is damaged: %s", path,
+                    line != NULL ? line + 1 : finding);
+    return error_hint(err, "%s", known.hint);
 }
 
 static int check_identity(sqlite3 *db, const char *path, banger_error *err)
