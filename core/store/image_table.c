@@ -13,6 +13,7 @@ struct artifact {
     struct find_table find;
     const char *remove; /* ?1: the id */
     const char *users;  /* (name, count) of the VMs that use ?1 */
+    const char *name;   /* of ?1 */
 };
 
 static const struct artifact images = {
@@ -26,6 +27,7 @@ static const struct artifact images = {
         },
     .remove = "DELETE FROM images WHERE id = ?1",
     .users = "SELECT name, count(*) OVER () FROM vms WHERE image_id = ?1 ORDER BY name LIMIT 5",
+    .name = "SELECT name FROM images WHERE id = ?1",
 };
 
 static const struct artifact kernels = {
@@ -39,12 +41,21 @@ static const struct artifact kernels = {
         },
     .remove = "DELETE FROM kernels WHERE id = ?1",
     .users = "SELECT name, count(*) OVER () FROM vms WHERE kernel_id = ?1 ORDER BY name LIMIT 5",
+    .name = "SELECT name FROM kernels WHERE id = ?1",
 };
 
 static int report_gone(const struct artifact *artifact, const char *id, banger_error *err)
 {
     return error_set(err, BANGER_ENOTFOUND, "no %s has the id %s (any more)", artifact->find.noun,
                      id);
+}
+
+/* The artifact's name, or the id where it has gone; new. */
+static char *name_of(struct store *store, const struct artifact *artifact, const char *id)
+{
+    AUTO_SQL struct sql sql = sql_open(store, SQL_READ, artifact->name);
+    sql_bind_text(&sql, id);
+    return sql_step(&sql, NULL) > 0 ? sql_column_text(&sql, 0) : xstrdup(id);
 }
 
 static int report_users(struct store *store, const struct artifact *artifact, const char *id,
@@ -56,7 +67,8 @@ static int report_users(struct store *store, const struct artifact *artifact, co
     if (names == NULL) {
         return -1;
     }
-    (void)error_set(err, BANGER_EBUSY, "the %s %s is used by %s", artifact->find.noun, id, names);
+    AUTO_FREE char *name = name_of(store, artifact, id);
+    (void)error_set(err, BANGER_EBUSY, "%s '%s' is used by %s", artifact->find.noun, name, names);
     return error_hint(err, "delete what uses it first: banger vm delete NAME");
 }
 
