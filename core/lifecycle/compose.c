@@ -28,12 +28,10 @@ static int add(struct machine *machine, const char *section, json_t *value, bang
     return result;
 }
 
-/* What follows from the record alone. */
+/* What follows from the record alone, but for the boot arguments. */
 static int compose_core(struct operation *op, struct machine *machine, banger_error *err)
 {
     if (add(machine, "kernel", json_string(op->kernel.path), err) < 0 ||
-        add(machine, "boot_args", json_deep_copy(json_object_get(op->vm.spec, "boot_args")), err) <
-            0 ||
         add(machine, "guest.conf",
             json_pack("{s:s, s:s, s:s, s:O}", "root", "/dev/vda", "root_type", "ext4", "init",
                       "auto", "env", json_object_get(op->vm.spec, "env")),
@@ -47,6 +45,13 @@ static int compose_core(struct operation *op, struct machine *machine, banger_er
     return add(machine, "initramfs", json_sprintf("%s/initramfs.cpio", op->vm_dir), err);
 }
 
+/* Last, since of two values of one argument the kernel takes the later: the user's. */
+static int compose_boot_args(struct operation *op, struct machine *machine, banger_error *err)
+{
+    const json_t *given = json_object_get(op->vm.spec, "boot_args");
+    return add(machine, "boot_args", json_deep_copy(given), err);
+}
+
 int compose_machine(struct operation *op, banger_error *err)
 {
     struct machine *machine = scope_compose(op->scope);
@@ -56,8 +61,9 @@ int compose_machine(struct operation *op, banger_error *err)
         dispatch_provider(op->scope, op->network, "contribute",
                           op->network->plugin->network->contribute, 0, err) < 0 ||
         dispatch_provider(op->scope, op->vmm, "contribute", op->vmm->plugin->vmm->contribute, 0,
-                          err) < 0) {
+                          err) < 0 ||
+        dispatch_hook(op->scope, HOOK_CONTRIBUTE, err) < 0) {
         return -1;
     }
-    return dispatch_hook(op->scope, HOOK_CONTRIBUTE, err);
+    return compose_boot_args(op, machine, err);
 }
