@@ -50,16 +50,23 @@ static void tell_last_lines(struct operation *op, char *tail)
     }
 }
 
+/* The line that says why, behind a colon: the agent's last words, else the kernel's. New. */
+static char *find_reason(const char *tail)
+{
+    static const char *const marks[] = {GUEST_CONSOLE_PREFIX, "Kernel panic - not syncing"};
+    for (size_t i = 0; i < COUNT_OF(marks); i++) {
+        const char *found = strstr(tail, marks[i]);
+        if (found != NULL) {
+            return str_format(": %.*s", (int)strcspn(found, "\n"), found);
+        }
+    }
+    return xstrdup(tail[0] != '\0' ? "" : "; its console is empty");
+}
+
 int console_explain(struct operation *op, bool vmm_ended, int64_t timeout_ms, banger_error *err)
 {
     AUTO_FREE char *tail = read_tail(op->vm_dir);
-    AUTO_FREE char *said = NULL;
-    const char *found = strstr(tail, GUEST_CONSOLE_PREFIX);
-    if (found != NULL) {
-        said = str_format(": %.*s", (int)strcspn(found, "\n"), found);
-    } else {
-        said = xstrdup(tail[0] != '\0' ? "" : "; its console is empty");
-    }
+    AUTO_FREE char *said = find_reason(tail);
     tell_last_lines(op, tail);
     if (vmm_ended) {
         return error_set(err, BANGER_EGUEST, "the guest ended before its agent answered%s", said);
