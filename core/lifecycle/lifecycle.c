@@ -47,8 +47,9 @@ int request_run(struct engine *engine, const struct caller *caller, const struct
     if (lock == NULL || operation_open(&op, err) < 0) {
         return -1;
     }
-    int result = operation_begin(&op, err);
-    if (result == 0) {
+    bool due = request->is_due == NULL || request->is_due(&op);
+    int result = due ? operation_begin(&op, err) : 0;
+    if (due && result == 0) {
         banger_error failure = BANGER_ERROR_INIT;
         result = request->body(&op, &failure);
         operation_end(&op, result < 0 ? &failure : NULL);

@@ -140,17 +140,21 @@ int lifecycle_reconcile(struct engine *engine, banger_error *err)
     return release_unowned(engine, err);
 }
 
+/* No: an operation that held the lock has dealt with it, or started the VM anew. */
+static bool is_ended_unseen(const struct operation *op)
+{
+    return live_is_known(op->engine, op->vm.id) && !live_is_running(op->engine, op->vm.id);
+}
+
 /* A VMM that ended by itself: the guest powered off, or it crashed, or somebody killed it. */
 static int body_ended(struct operation *op, banger_error *err)
 {
     struct process_id process;
     AUTO_CLOSE int pidfd = -1;
-    if (live_process(op->engine, op->vm.id, &process, &pidfd, NULL) < 0 ||
-        !process_has_ended(pidfd)) {
-        return 0; /* an operation that held the lock has dealt with it */
-    }
     int status = -1;
-    (void)process_wait(pidfd, deadline_in(0), &status, NULL);
+    if (live_process(op->engine, op->vm.id, &process, &pidfd, NULL) == 0) {
+        (void)process_wait(pidfd, deadline_in(0), &status, NULL);
+    }
     if (stages_run(op, &stale_stages, err) < 0) {
         return -1;
     }
@@ -166,10 +170,8 @@ static int body_ended(struct operation *op, banger_error *err)
 void lifecycle_vm_ended(struct engine *engine, const char *vm_id)
 {
     banger_error err = BANGER_ERROR_INIT;
-    struct request request = {.kind = "vm.ended", .vm = vm_id, .body = body_ended};
-    if (!live_is_known(engine, vm_id)) {
-        return; /* stopped or deleted meanwhile: nothing to log */
-    }
+    struct request request = {
+        .kind = "vm.ended", .vm = vm_id, .is_due = is_ended_unseen, .body = body_ended};
     if (request_run(engine, &caller_nobody, &request, &err) < 0 && err.code != BANGER_ENOTFOUND) {
         log_error("cleaning up after %.8s: %s", vm_id, err.message);
     }

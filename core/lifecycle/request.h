@@ -11,6 +11,7 @@ struct request {
     int64_t stop_timeout_ms;
     int signal_number;
     const json_t *changes;
+    bool (*is_due)(const struct operation *op); /* NULL: always; no: nothing is done or logged */
     int (*body)(struct operation *op, banger_error *err); /* runs under the VM's lock */
 };
 
