@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/name.h"
 #include "base/str.h"
+#include "lifecycle/publish.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -17,15 +18,14 @@ struct field {
     const char *config;  /* where the default comes from; NULL: nothing, or an empty list */
     int64_t config_unit; /* the configuration counts in bytes, the specification in MiB */
     int64_t minimum, maximum;
-    item_check check; /* of a string, or of each element */
+    item_check check;                                     /* of a string, or of each element */
+    int (*check_all)(const json_t *list, banger_error *); /* of the elements together, or NULL */
 };
 
 static int check_choice(const char *text, banger_error *err)
 {
     return name_check_artifact("provider", text, err);
 }
-
-static int check_publish(const char *text, banger_error *err);
 
 #define MIB (INT64_C(1) << 20)
 
@@ -39,44 +39,12 @@ static const struct field fields[] = {
     {"rootfs",      JSON_STRING,  "vm.rootfs",     1,    0,      0,                check_choice},
     {"network",     JSON_STRING,  "vm.network",    1,    0,      0,                check_choice},
     {"nat",         JSON_TRUE,    NULL,            1,    0,      0,                NULL},
-    {"publish",     JSON_ARRAY,   NULL,            1,    0,      64,               check_publish},
+    {"publish",     JSON_ARRAY,   NULL,            1,    0,      64,               publish_check, publish_check_clashes},
     {"labels",      JSON_OBJECT,  NULL,            1,    0,      64,               NULL},
     {"boot_args",   JSON_ARRAY,   NULL,            1,    0,      64,               name_check_boot_arg},
     {"env",         JSON_ARRAY,   NULL,            1,    0,      256,              name_check_env},
 };
 /* clang-format on */
-
-static int check_port(const char *what, const char *text, banger_error *err)
-{
-    int64_t port = 0;
-    return number_parse(what, text, 1, 65535, &port, err);
-}
-
-/* [IP:]HOST:GUEST[/tcp|/udp] */
-static int check_publish(const char *text, banger_error *err)
-{
-    AUTO_FREE char *copy = xstrdup(text);
-    char *protocol = strchr(copy, '/');
-    if (protocol != NULL) {
-        *protocol++ = '\0';
-        if (strcmp(protocol, "tcp") != 0 && strcmp(protocol, "udp") != 0) {
-            return error_set(err, BANGER_EINVALID,
-                             "invalid protocol '%.32s' in '%.64s': use tcp or udp", protocol, text);
-        }
-    }
-    char *guest = strrchr(copy, ':');
-    if (guest == NULL) {
-        return error_set(err, BANGER_EINVALID,
-                         "invalid port '%.64s': use [HOST-IP:]HOST-PORT:GUEST-PORT[/udp]", text);
-    }
-    *guest++ = '\0';
-    char *host = strrchr(copy, ':');
-    host = host != NULL ? host + 1 : copy;
-    if (check_port("host port", host, err) < 0) {
-        return -1;
-    }
-    return check_port("guest port", guest, err);
-}
 
 static const struct field *find_field(const char *name)
 {
@@ -123,7 +91,7 @@ static int check_list(const struct field *field, const json_t *value, banger_err
             return -1;
         }
     }
-    return 0;
+    return field->check_all != NULL ? field->check_all(value, err) : 0;
 }
 
 static int check_labels(const struct field *field, const json_t *value, banger_error *err)
