@@ -8,6 +8,7 @@
 #include "lifecycle/stage.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -95,6 +96,16 @@ int stages_run(struct operation *op, const struct stage_list *list, banger_error
     return 0;
 }
 
+static void say_where_to_look(const struct operation *op, banger_error *err)
+{
+    if (json_get_bool(op->vm.spec, "ephemeral", false)) {
+        (void)error_hint(err, "without --rm the VM and its logs stay, to be looked at");
+    } else {
+        (void)error_hint(err, "the VM's log is %s/vmm.log, its console: banger vm logs %s",
+                         op->vm_dir, op->vm.name);
+    }
+}
+
 void stages_fail(struct operation *op, banger_error *err)
 {
     op->uncancellable = true;
@@ -103,8 +114,7 @@ void stages_fail(struct operation *op, banger_error *err)
         error_join(err, &second);
     }
     if (err->hint[0] == '\0' && err->code != BANGER_ECANCELLED) {
-        (void)error_hint(err, "the VM's log is %s/vmm.log, its console: banger vm logs %s",
-                         op->vm_dir, op->vm.name);
+        say_where_to_look(op, err);
     }
     op->vm.state = VM_ERROR;
     free(op->vm.last_error);
