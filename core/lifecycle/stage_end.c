@@ -13,6 +13,7 @@
 
 #define KILL_WAIT_MS 30000 /* a signalled VMM: what the earlier system gave it */
 #define ASK_TIMEOUT_MS 2000
+#define ASK_AGAIN_MS 1000
 
 /* Waits for the VMM's end. 0 it ended, 1 it did not in time. */
 static int wait_for_end(struct operation *op, int64_t ms, banger_error *err)
@@ -47,25 +48,28 @@ static int signal_vmm(struct operation *op, int number, banger_error *err)
     return 0;
 }
 
-/* The agent first: it knows how its guest ends well. The VMM's way is for when it cannot be
- * reached. */
-static void ask_to_end(struct operation *op)
+/* The agent knows how its guest ends well. Whether it took the request on. */
+static bool ask_agent(struct operation *op, deadline until)
 {
     AUTO_LIVE_VM struct live_vm *vm = live_hold(op->engine, op->vm.id);
-    banger_error err = BANGER_ERROR_INIT;
-    if (vm != NULL && channel_get_state(live_channel(vm)) == CHANNEL_READY) {
-        const uint8_t as_ctrl_alt_del = 0;
-        struct channel_result result = {0};
-        if (channel_call(live_channel(vm), SERVICE_SHUTDOWN, &as_ctrl_alt_del, 1, NULL, 0, 4096,
-                         deadline_in(ASK_TIMEOUT_MS), &result, &err) == 0) {
-            channel_result_free(&result);
-            return;
-        }
-        if (!live_is_running(op->engine, op->vm.id)) {
-            return; /* it ended so fast that no answer came */
-        }
+    if (vm == NULL || channel_get_state(live_channel(vm)) != CHANNEL_READY) {
+        return false;
     }
-    err = BANGER_ERROR_INIT;
+    const uint8_t as_ctrl_alt_del = 0;
+    deadline soon = deadline_in(ASK_TIMEOUT_MS);
+    struct channel_result result = {0};
+    if (channel_call(live_channel(vm), SERVICE_SHUTDOWN, &as_ctrl_alt_del, 1, NULL, 0, 4096,
+                     soon < until ? soon : until, &result, NULL) == 0) {
+        channel_result_free(&result);
+        return true;
+    }
+    return !live_is_running(op->engine, op->vm.id); /* it ended so fast that no answer came */
+}
+
+/* For when the agent cannot be reached. */
+static void ask_vmm(struct operation *op)
+{
+    banger_error err = BANGER_ERROR_INIT;
     if (op->vmm == NULL) {
         operation_info(op, "the guest cannot be asked to end: its vmm plugin is not loaded");
     } else if (dispatch_provider(op->scope, op->vmm, "request_stop",
@@ -74,15 +78,30 @@ static void ask_to_end(struct operation *op)
     }
 }
 
+/* The agent is asked again and again: an init that has only just been executed does not handle the
+ * signal yet that it is asked by, and PID 1 loses such a signal (kill(2)). As wait_for_end. */
+static int ask_until_ended(struct operation *op, deadline until, banger_error *err)
+{
+    if (!ask_agent(op, until)) {
+        ask_vmm(op);
+    }
+    for (;;) {
+        int64_t left = deadline_left_ms(until);
+        int ended = wait_for_end(op, left < ASK_AGAIN_MS ? left : ASK_AGAIN_MS, err);
+        if (ended <= 0 || left <= ASK_AGAIN_MS) {
+            return ended;
+        }
+        (void)ask_agent(op, until);
+    }
+}
+
 /* Ask, then TERM, then KILL, each with its deadline. */
 int stage_graceful_shutdown(struct operation *op, banger_error *err)
 {
     int64_t patience =
         op->stop_timeout_ms >= 0 ? op->stop_timeout_ms : operation_config(op, "stop_timeout");
-    if (patience > 0) {
-        ask_to_end(op);
-    }
-    int ended = wait_for_end(op, patience, err);
+    int ended =
+        patience > 0 ? ask_until_ended(op, deadline_in(patience), err) : wait_for_end(op, 0, err);
     if (ended <= 0) {
         return ended;
     }
