@@ -14,11 +14,15 @@
 
 static int check_file(const char *what, const char *name, const char *path, banger_error *err)
 {
-    if (access(path, R_OK) < 0) {
-        (void)error_sys(err, errno, "%s '%s' cannot be read: %s", what, name, path);
-        return error_hint(err, "import it again, or put the file back");
+    if (access(path, R_OK) == 0) {
+        return 0;
     }
-    return 0;
+    int reason = errno;
+    (void)error_sys(err, reason, "%s '%s' cannot be read: %s", what, name, path);
+    if (reason == ENOENT && err != NULL) {
+        err->code = BANGER_ECORRUPT; /* the record is there: what was asked for is not unknown */
+    }
+    return error_hint(err, "put the file back, or delete what uses it and make it anew");
 }
 
 /* Cleanup needs to know them in another process than the one that chose. */
@@ -34,6 +38,8 @@ int stage_preflight(struct operation *op, banger_error *err)
 {
     if (check_file("image", op->image.name, op->image.path, err) < 0 ||
         check_file("kernel", op->kernel.name, op->kernel.path, err) < 0 ||
+        (op->kernel.initramfs != NULL &&
+         check_file("kernel", op->kernel.name, op->kernel.initramfs, err) < 0) ||
         dir_make(op->vm_dir, 0700, err) < 0) {
         return -1;
     }
