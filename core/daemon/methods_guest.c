@@ -193,6 +193,8 @@ METHOD(method_vm_stats)
             vmm_usage_add(stats, process.pid);
         }
         *result = STEAL(stats);
+    } else if (stats != NULL) {
+        (void)error_set(err, BANGER_EGUEST, "the agent's answer is not an object");
     }
     vm_record_free(&vm);
     return *result != NULL ? 0 : -1;
