@@ -135,14 +135,19 @@ int registry_resolve(struct registry *registry, banger_error *err)
     return order_resolve(registry->items, registry->count, err);
 }
 
-static int unknown_policy(const struct registry *registry, const char *name, banger_error *err)
+const char *registry_nearest(const struct registry *registry, const char *name)
 {
-    AUTO_FREE const char **names = xcalloc(registry->count, sizeof(*names));
+    AUTO_FREE const char **names = xcalloc(registry->count + 1, sizeof(*names));
     for (size_t i = 0; i < registry->count; i++) {
         names[i] = registry->items[i]->plugin->name;
     }
+    return str_nearest(name, names, registry->count);
+}
+
+static int unknown_policy(const struct registry *registry, const char *name, banger_error *err)
+{
     (void)error_set(err, BANGER_EINVALID, "plugins.%s: no plugin of that name is loaded", name);
-    const char *nearest = str_nearest(name, names, registry->count);
+    const char *nearest = registry_nearest(registry, name);
     return nearest != NULL ? error_hint(err, "did you mean 'plugins.%s'?", nearest) : -1;
 }
 

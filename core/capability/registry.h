@@ -77,5 +77,7 @@ int registry_check_policies(const struct registry *registry, const json_t *polic
 size_t registry_count(const struct registry *registry);
 struct capability *registry_at(const struct registry *registry, size_t index); /* resolved order */
 struct capability *registry_find(const struct registry *registry, const char *name);
+/* The name of a loaded one that was probably meant; NULL: none is near. */
+const char *registry_nearest(const struct registry *registry, const char *name);
 
 #endif

@@ -133,6 +133,14 @@ static json_t *name_list(const char *const *names)
     return list;
 }
 
+static int no_such_plugin(const struct registry *registry, const char *name, banger_error *err)
+{
+    const char *nearest = registry_nearest(registry, name);
+    (void)error_set(err, BANGER_ENOTFOUND, "no plugin named '%.64s'", name);
+    return nearest != NULL ? error_hint(err, "did you mean '%s'?", nearest)
+                           : error_hint(err, "banger plugin list shows them");
+}
+
 METHOD(method_plugin_show)
 {
     (void)request;
@@ -143,8 +151,7 @@ METHOD(method_plugin_show)
     }
     struct capability *capability = registry_find(daemon->registry, name);
     if (capability == NULL) {
-        (void)error_set(err, BANGER_ENOTFOUND, "no plugin named '%.64s'", name);
-        return error_hint(err, "banger plugin list shows them");
+        return no_such_plugin(daemon->registry, name, err);
     }
     *result = plugin_view(capability);
     (void)json_object_set_new(*result, "config", config_view(capability));
