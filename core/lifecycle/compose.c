@@ -9,16 +9,17 @@ int compose_choose(struct operation *op, banger_error *err)
 {
     struct registry *registry = op->engine->registry;
     const json_t *spec = op->vm.spec;
-    if (provider_choose(op->scope, registry, PROVIDER_VMM, json_get_string(spec, "vmm", "auto"),
+    const char *rootfs = json_get_string(spec, "rootfs", "auto");
+    if (operation_check_parts(op, err) < 0 ||
+        provider_choose(op->scope, registry, PROVIDER_VMM, json_get_string(spec, "vmm", "auto"),
                         NULL, &op->vmm, err) < 0 ||
         provider_choose(op->scope, registry, PROVIDER_ROOTFS,
-                        json_get_string(spec, "rootfs", "auto"), op->vmm, &op->rootfs, err) < 0 ||
-        provider_choose(op->scope, registry, PROVIDER_NETWORK,
-                        json_get_string(spec, "network", "auto"), op->vmm, &op->network, err) < 0) {
+                        json_get_string(spec, SPEC_DISK_BY, rootfs), op->vmm, &op->rootfs,
+                        err) < 0) {
         return -1;
     }
-    (void)json_object_set_new(op->vm.spec, "rootfs", json_string(op->rootfs->plugin->name));
-    return 0;
+    return provider_choose(op->scope, registry, PROVIDER_NETWORK,
+                           json_get_string(spec, "network", "auto"), op->vmm, &op->network, err);
 }
 
 static int add(struct machine *machine, const char *section, json_t *value, banger_error *err)

@@ -5,8 +5,11 @@
 
 #include "lifecycle/operation.h"
 
-/* Chooses op's providers as its specification asks. The disk is made once, by one provider: the
- * choice for it is written into the specification (saved with the next save). */
+/* Where the specification keeps which provider has made the VM's disk, once one has: the disk is made
+ * once, and whatever `rootfs` says later, it stays that provider's. */
+#define SPEC_DISK_BY "disk_by"
+
+/* Chooses op's providers as its specification asks. */
 int compose_choose(struct operation *op, banger_error *err);
 
 /* The core's own part, then the providers', then the capabilities'. */

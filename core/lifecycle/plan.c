@@ -2,11 +2,18 @@
 #include "lifecycle/compose.h"
 #include "lifecycle/lifecycle.h"
 
+/* Of a VM that runs the providers are chosen: asked again, they would find that its ports are taken,
+ * by itself. */
+static int choose(struct operation *op, banger_error *err)
+{
+    bool chosen =
+        op->vm.state == VM_RUNNING && op->vmm != NULL && op->rootfs != NULL && op->network != NULL;
+    return chosen ? 0 : compose_choose(op, err);
+}
+
 static int compose(struct operation *op, json_t **result, banger_error *err)
 {
-    /* A running VM has its providers, and its own port is not taken by somebody else. */
-    bool runs = op->vmm != NULL && op->rootfs != NULL && op->network != NULL;
-    if ((!runs && compose_choose(op, err) < 0) || compose_machine(op, err) < 0) {
+    if (operation_check_parts(op, err) < 0 || choose(op, err) < 0 || compose_machine(op, err) < 0) {
         return -1;
     }
     struct machine *machine = scope_machine(op->scope);

@@ -22,10 +22,11 @@ static int check_providers(const struct operation *op, banger_error *err)
         }
     }
     const char *rootfs = json_get_string(op->changes, "rootfs", NULL);
-    const char *had = json_get_string(op->vm.spec, "rootfs", "auto");
-    if (rootfs != NULL && op->vm.state != VM_CREATED && strcmp(rootfs, had) != 0) {
+    const char *made_by = json_get_string(op->vm.spec, SPEC_DISK_BY, NULL);
+    if (rootfs != NULL && made_by != NULL && strcmp(rootfs, made_by) != 0 &&
+        strcmp(rootfs, "auto") != 0) {
         (void)error_set(err, BANGER_EBUSY, "the disk of '%s' was made by rootfs provider '%s'",
-                        op->vm.name, had);
+                        op->vm.name, made_by);
         return error_hint(err, "create another VM to use '%s'", rootfs);
     }
     return 0;
@@ -33,23 +34,26 @@ static int check_providers(const struct operation *op, banger_error *err)
 
 static int grow_disk(struct operation *op, banger_error *err)
 {
-    if (json_object_get(op->changes, "disk_mib") == NULL || op->vm.state == VM_CREATED) {
-        return 0; /* made at its size by the first start */
+    const char *made_by = json_get_string(op->vm.spec, SPEC_DISK_BY, NULL);
+    if (json_object_get(op->changes, "disk_mib") == NULL || made_by == NULL) {
+        return 0; /* the first start makes it at its size */
     }
     if (live_is_running(op->engine, op->vm.id)) {
         (void)error_set(err, BANGER_EBUSY, "the disk of '%s' cannot grow while it runs",
                         op->vm.name);
         return error_hint(err, "stop it first: banger vm stop %s", op->vm.name);
     }
-    if (compose_choose(op, err) < 0) {
-        return -1;
+    struct capability *rootfs = registry_find(op->engine->registry, made_by);
+    if (rootfs == NULL || rootfs->plugin->rootfs == NULL) {
+        return error_set(err, BANGER_EUNSUPPORTED,
+                         "rootfs provider '%s', which has made the disk, is not loaded", made_by);
     }
-    banger_hook resize = op->rootfs->plugin->rootfs->resize;
-    if (resize == NULL) {
+    if (rootfs->plugin->rootfs->resize == NULL) {
         return error_set(err, BANGER_EUNSUPPORTED, "rootfs provider '%s' cannot grow a disk",
-                         op->rootfs->plugin->name);
+                         made_by);
     }
-    return dispatch_provider(op->scope, op->rootfs, "resize", resize, RESIZE_TIMEOUT_MS, err);
+    return dispatch_provider(op->scope, rootfs, "resize", rootfs->plugin->rootfs->resize,
+                             RESIZE_TIMEOUT_MS, err);
 }
 
 static int tell_capabilities(struct operation *op, banger_error *err)

@@ -36,7 +36,8 @@ static int remember_providers(struct operation *op, banger_error *err)
 
 int stage_preflight(struct operation *op, banger_error *err)
 {
-    if (check_file("image", op->image.name, op->image.path, err) < 0 ||
+    if (operation_check_parts(op, err) < 0 ||
+        check_file("image", op->image.name, op->image.path, err) < 0 ||
         check_file("kernel", op->kernel.name, op->kernel.path, err) < 0 ||
         (op->kernel.initramfs != NULL &&
          check_file("kernel", op->kernel.name, op->kernel.initramfs, err) < 0) ||
@@ -62,6 +63,7 @@ int stage_socket_dir(struct operation *op, banger_error *err)
 
 int stage_system_overlay(struct operation *op, banger_error *err)
 {
+    json_put(op->vm.spec, SPEC_DISK_BY, json_string(op->rootfs->plugin->name));
     return dispatch_provider(op->scope, op->rootfs, "create", op->rootfs->plugin->rootfs->create,
                              ROOTFS_TIMEOUT_MS, err);
 }
