@@ -2,12 +2,14 @@
 /*
  * Undoing a run, whoever did it and however far it came:
  *
- * 1. The VM's processes end (nothing may be taken away under a running VMM).
+ * 1. The VM's processes end. One that does not, even by KILL, ends the cleanup here: nothing may be
+ *    taken away under a running VMM, and its rows are there for the next attempt.
  * 2. Capabilities get their rows back (`cleanup`, in reverse order), then the providers.
  * 3. The core's own rows are released in reverse.
  * 4. What a capability left in the journal is reported: it stays there, and is tried again.
  *
- * Every step is idempotent and runs whatever became of the ones before; errors are joined.
+ * Every step is idempotent. From 2 on each runs whatever became of the ones before; errors are
+ * joined.
  */
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -18,8 +20,8 @@
 
 #include <string.h>
 
-static void end_processes(struct operation *op, const struct resource_list *rows,
-                          banger_error *failures)
+static int end_processes(struct operation *op, const struct resource_list *rows,
+                         banger_error *failures)
 {
     for (size_t i = 0; i < rows->count; i++) {
         banger_error err = BANGER_ERROR_INIT;
@@ -28,7 +30,10 @@ static void end_processes(struct operation *op, const struct resource_list *rows
             error_join(failures, &err);
         }
     }
-    live_remove(op->engine, op->vm.id);
+    if (!live_is_running(op->engine, op->vm.id)) {
+        live_remove(op->engine, op->vm.id);
+    }
+    return failures->code == 0 ? 0 : -1;
 }
 
 static void run_provider(struct operation *op, struct capability *capability, banger_hook cleanup,
@@ -72,15 +77,30 @@ static void release_core(struct operation *op, const struct resource_list *rows,
     }
 }
 
+static void explain_left_over(const struct operation *op, const struct resource *row,
+                              banger_error *err)
+{
+    if (strcmp(row->owner, "core") != 0 &&
+        registry_find(op->engine->registry, row->owner) == NULL) {
+        (void)error_set(err, BANGER_EBUSY, "the %s %s is plugin '%s''s, which is not loaded",
+                        row->kind, row->key, row->owner);
+        (void)error_hint(err, "enable the plugin again in config.lua, so that it can release it");
+        return;
+    }
+    (void)error_set(err, BANGER_EINTERNAL, "'%s' did not release its %s %s", row->owner, row->kind,
+                    row->key);
+}
+
+/* The newest of them, when nothing else has failed: a failure has said why already. */
 static void report_left_over(struct operation *op, banger_error *failures)
 {
     struct resource_list rows = {0};
-    if (journal_list(op->engine->store, op->vm.id, NULL, &rows, failures) < 0) {
+    if (failures->code != 0 ||
+        journal_list(op->engine->store, op->vm.id, NULL, &rows, failures) < 0) {
         return;
     }
-    for (size_t i = 0; i < rows.count && failures->code == 0; i++) {
-        (void)error_set(failures, BANGER_EINTERNAL, "'%s' did not release its %s %s",
-                        rows.items[i].owner, rows.items[i].kind, rows.items[i].key);
+    if (rows.count > 0) {
+        explain_left_over(op, &rows.items[0], failures);
     }
     resource_list_free(&rows);
 }
@@ -92,13 +112,14 @@ int stage_cleanup_runtime(struct operation *op, banger_error *err)
     if (journal_list(op->engine->store, op->vm.id, "core", &rows, err) < 0) {
         return -1;
     }
-    end_processes(op, &rows, &failures);
-    /* A VM that never ran and holds nothing has nothing for capabilities to undo, but they are
-     * asked all the same: cleanup never assumes that prepare ran. */
-    run_cleanups(op, &failures);
-    release_core(op, &rows, &failures);
+    if (end_processes(op, &rows, &failures) == 0) {
+        /* A VM that never ran and holds nothing has nothing for capabilities to undo, but they are
+         * asked all the same: cleanup never assumes that prepare ran. */
+        run_cleanups(op, &failures);
+        release_core(op, &rows, &failures);
+        report_left_over(op, &failures);
+    }
     resource_list_free(&rows);
-    report_left_over(op, &failures);
     if (failures.code != 0) {
         *err = failures;
         return -1;

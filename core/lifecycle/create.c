@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Making a VM's record. */
 #include "lifecycle/create.h"
 
 #include "base/cleanup.h"
@@ -32,7 +31,32 @@ static void generate_name(char name[NAME_MAX_LENGTH + 1])
                    nouns[(number >> 8) % COUNT_OF(nouns)], number >> 16);
 }
 
-static int take_name(const json_t *params, struct vm_record *vm, banger_error *err)
+/* Whether the text names a VM, by name, id or the first digits of an id. */
+static bool is_taken(struct engine *engine, const char *reference)
+{
+    struct vm_record vm = {0};
+    banger_error err = BANGER_ERROR_INIT;
+    bool taken = vm_find(engine->store, reference, &vm, &err) == 0 || err.code == BANGER_EINVALID;
+    vm_record_free(&vm);
+    return taken;
+}
+
+#define TRIES 16 /* a second one is needed about never; a broken store must not keep us here */
+
+void create_id(struct engine *engine, char id[ID_LENGTH + 1])
+{
+    char start[SHORT_ID_LENGTH + 1];
+    for (int i = 0; i < TRIES; i++) {
+        id_new(id);
+        (void)snprintf(start, sizeof(start), "%.*s", SHORT_ID_LENGTH, id);
+        if (!is_taken(engine, start)) {
+            return;
+        }
+    }
+}
+
+static int take_name(struct engine *engine, const json_t *params, struct vm_record *vm,
+                     banger_error *err)
 {
     const char *name = NULL;
     if (json_want_string(params, "name", &name, err) < 0) {
@@ -40,6 +64,9 @@ static int take_name(const json_t *params, struct vm_record *vm, banger_error *e
     }
     if (name == NULL) {
         generate_name(vm->name);
+        for (int i = 1; i < TRIES && is_taken(engine, vm->name); i++) {
+            generate_name(vm->name);
+        }
         return 0;
     }
     if (name_check_label("VM name", name, err) < 0) {
@@ -83,8 +110,8 @@ static int check_params(struct engine *engine, const json_t *params, struct vm_r
     static const char *const also[] = {"name", "image", "kernel", "rm", NULL};
     vm->spec = spec_new(params, engine->config, also, err);
     if (vm->spec == NULL || json_want_string(params, "image", image, err) < 0 ||
-        json_want_string(params, "kernel", kernel, err) < 0 || take_name(params, vm, err) < 0 ||
-        check_free(engine, vm->name, err) < 0) {
+        json_want_string(params, "kernel", kernel, err) < 0 ||
+        take_name(engine, params, vm, err) < 0 || check_free(engine, vm->name, err) < 0) {
         return -1;
     }
     return check_providers(engine, vm->spec, err);
@@ -109,7 +136,7 @@ static int find_parts(struct engine *engine, const struct caller *caller, const 
 }
 
 int create_record(struct engine *engine, const struct caller *caller, const json_t *params,
-                  bool ephemeral, char id[ID_LENGTH + 1], banger_error *err)
+                  bool ephemeral, const char *id, banger_error *err)
 {
     struct vm_record vm = {.state = VM_CREATED};
     const char *image = NULL;
@@ -119,7 +146,7 @@ int create_record(struct engine *engine, const struct caller *caller, const json
         result = find_parts(engine, caller, image, kernel, &vm, err);
     }
     if (result == 0) {
-        id_new(vm.id);
+        (void)snprintf(vm.id, sizeof(vm.id), "%s", id);
         vm.runtime = json_object();
         vm.created_ms = clock_wall_ms();
         vm.updated_ms = vm.created_ms;
@@ -127,7 +154,6 @@ int create_record(struct engine *engine, const struct caller *caller, const json
         result = vm_insert(engine->store, &vm, err);
     }
     if (result == 0) {
-        memcpy(id, vm.id, sizeof(vm.id));
         engine_emit(engine, "vm.create", vm.id, vm.name, NULL);
     }
     vm_record_free(&vm);
@@ -138,6 +164,7 @@ int lifecycle_create(struct engine *engine, const struct caller *caller, const j
                      json_t **result, banger_error *err)
 {
     char id[ID_LENGTH + 1];
+    create_id(engine, id);
     if (create_record(engine, caller, params, false, id, err) < 0) {
         return -1;
     }

@@ -32,33 +32,57 @@ static struct key_lock *lock_vm(struct engine *engine, const char *reference, st
     return lock;
 }
 
-int request_run(struct engine *engine, const struct caller *caller, const struct request *request,
-                banger_error *err)
+/* `vm` moves in, on failure too. */
+static int run_locked(struct engine *engine, const struct caller *caller,
+                      const struct request *request, struct vm_record *vm, banger_error *err)
 {
     struct operation op = {
         .engine = engine,
         .caller = caller,
         .kind = request->kind,
+        .vm = *vm,
         .stop_timeout_ms = request->stop_timeout_ms,
         .signal_number = request->signal_number,
         .changes = request->changes,
     };
-    AUTO_KEY_LOCK struct key_lock *lock = lock_vm(engine, request->vm, &op.vm, err);
-    if (lock == NULL || operation_open(&op, err) < 0) {
+    if (request->is_due != NULL && !request->is_due(&op)) {
+        vm_record_free(vm);
+        return REQUEST_NOT_DUE;
+    }
+    if (operation_cancelled(&op)) { /* whoever asked has left the queue: nothing was begun */
+        vm_record_free(vm);
+        return error_set(err, BANGER_ECANCELLED, "cancelled before %s began", request->kind);
+    }
+    if (operation_open(&op, err) < 0) {
         return -1;
     }
-    bool due = request->is_due == NULL || request->is_due(&op);
-    int result = due ? operation_begin(&op, err) : 0;
-    if (due && result == 0) {
-        banger_error failure = BANGER_ERROR_INIT;
-        result = request->body(&op, &failure);
-        operation_end(&op, result < 0 ? &failure : NULL);
-        if (result < 0 && err != NULL) {
-            *err = failure;
-        }
+    operation_begin(&op);
+    banger_error failure = BANGER_ERROR_INIT;
+    int result = request->body(&op, &failure);
+    operation_end(&op, result < 0 ? &failure : NULL);
+    if (result < 0 && err != NULL) {
+        *err = failure;
     }
     operation_free(&op);
     return result;
+}
+
+int request_run(struct engine *engine, const struct caller *caller, const struct request *request,
+                banger_error *err)
+{
+    struct vm_record vm = {0};
+    AUTO_KEY_LOCK struct key_lock *lock = lock_vm(engine, request->vm, &vm, err);
+    return lock != NULL ? run_locked(engine, caller, request, &vm, err) : -1;
+}
+
+int request_run_held(struct engine *engine, const struct caller *caller,
+                     const struct request *request, banger_error *err)
+{
+    struct vm_record vm = {0};
+    if (vm_find(engine->store, request->vm, &vm, err) < 0) {
+        return -1;
+    }
+    return run_locked(engine, caller, request, &vm, err);
 }
 
 /* The VM as it is after the operation. */
@@ -82,9 +106,14 @@ int request_run_and_show(struct engine *engine, const struct caller *caller,
 
 static int body_start(struct operation *op, banger_error *err)
 {
-    if (live_is_running(op->engine, op->vm.id)) {
+    if (op->vm.state == VM_RUNNING && live_is_running(op->engine, op->vm.id)) {
         operation_info(op, "already running");
         return 0;
+    }
+    if (op->vm.state == VM_RUNNING) {
+        /* Its VMM has just ended. From here on the record must not call it running: a daemon that
+         * comes back would take a half-made VM for a whole one. */
+        op->vm.state = VM_STOPPED;
     }
     if (stages_run(op, &start_stages, err) < 0) {
         stages_fail(op, err);
@@ -100,13 +129,21 @@ int lifecycle_start(struct engine *engine, const struct caller *caller, const ch
     return request_run_and_show(engine, caller, &request, result, err);
 }
 
-/* A failure on the way leaves the record as it was: the VM may still run, and can be asked again.
- */
+/* Runs the list that ends a VM. Nobody can cancel that: a half-stopped VM is of no use. */
+static int end_vm(struct operation *op, const struct stage_list *list, banger_error *err)
+{
+    op->uncancellable = true;
+    if (stages_run(op, list, err) < 0) {
+        stages_fail_end(op, err);
+        return -1;
+    }
+    return 0;
+}
+
 static int body_stop(struct operation *op, banger_error *err)
 {
-    op->uncancellable = true; /* a half-stopped VM is of no use to anybody */
     bool running = live_is_running(op->engine, op->vm.id);
-    return stages_run(op, running ? &stop_stages : &stale_stages, err);
+    return end_vm(op, running ? &stop_stages : &stale_stages, err);
 }
 
 int lifecycle_stop(struct engine *engine, const struct caller *caller, const char *vm,
@@ -119,9 +156,8 @@ int lifecycle_stop(struct engine *engine, const struct caller *caller, const cha
 
 static int body_kill(struct operation *op, banger_error *err)
 {
-    op->uncancellable = true;
     bool running = live_is_running(op->engine, op->vm.id);
-    return stages_run(op, running ? &kill_stages : &stale_stages, err);
+    return end_vm(op, running ? &kill_stages : &stale_stages, err);
 }
 
 int lifecycle_kill(struct engine *engine, const struct caller *caller, const char *vm,
@@ -134,7 +170,7 @@ int lifecycle_kill(struct engine *engine, const struct caller *caller, const cha
 
 static int body_restart(struct operation *op, banger_error *err)
 {
-    if (body_stop(op, err) < 0) {
+    if (operation_check_parts(op, err) < 0 || body_stop(op, err) < 0) {
         return -1;
     }
     op->uncancellable = false;
@@ -151,8 +187,7 @@ int lifecycle_restart(struct engine *engine, const struct caller *caller, const 
 
 static int body_delete(struct operation *op, banger_error *err)
 {
-    op->uncancellable = true;
-    return stages_run(op, &delete_stages, err);
+    return end_vm(op, &delete_stages, err);
 }
 
 int lifecycle_delete(struct engine *engine, const struct caller *caller, const char *vm,
@@ -169,28 +204,63 @@ int lifecycle_delete(struct engine *engine, const struct caller *caller, const c
     return 0;
 }
 
-int lifecycle_run(struct engine *engine, const struct caller *caller, const json_t *params,
-                  bool ephemeral, json_t **result, banger_error *err)
+/* Under one lock from before the record exists, so that nobody comes between (a prune, say). */
+static int create_and_start(struct engine *engine, const struct caller *caller,
+                            const json_t *params, bool ephemeral, const char *id, banger_error *err)
 {
-    char id[ID_LENGTH + 1];
+    AUTO_KEY_LOCK struct key_lock *lock = key_lock_take(engine->locks, "vm", id);
     if (create_record(engine, caller, params, ephemeral, id, err) < 0) {
         return -1;
     }
+    struct request start = {.kind = "vm.start", .vm = id, .body = body_start};
     banger_error failure = BANGER_ERROR_INIT;
-    if (lifecycle_start(engine, caller, id, result, &failure) == 0) {
+    if (request_run_held(engine, caller, &start, &failure) == 0) {
         return 0;
     }
     /* Cancelled, or meant to be gone when it ends: nothing is left of it. Any other failure leaves
      * the VM, in state `error`, for its owner to look at. */
+    struct request undo = {.kind = "vm.delete", .vm = id, .body = body_delete};
     banger_error second = BANGER_ERROR_INIT;
     if ((ephemeral || failure.code == BANGER_ECANCELLED) &&
-        lifecycle_delete(engine, &caller_nobody, id, NULL, &second) < 0) {
+        request_run_held(engine, &caller_nobody, &undo, &second) < 0) {
         error_join(&failure, &second);
     }
     if (err != NULL) {
         *err = failure;
     }
     return -1;
+}
+
+int lifecycle_run(struct engine *engine, const struct caller *caller, const json_t *params,
+                  bool ephemeral, json_t **result, banger_error *err)
+{
+    char id[ID_LENGTH + 1];
+    create_id(engine, id);
+    if (create_and_start(engine, caller, params, ephemeral, id, err) < 0) {
+        return -1;
+    }
+    return show(engine, id, result, err);
+}
+
+/* Somebody may have started it since the list was made. */
+static bool is_idle(const struct operation *op)
+{
+    return op->vm.state != VM_RUNNING && !live_is_running(op->engine, op->vm.id);
+}
+
+/* Deletes one VM if it does not run; what there was of it is added to `deleted`. */
+static int prune_vm(struct engine *engine, const struct caller *caller, const char *id,
+                    json_t *deleted, banger_error *err)
+{
+    json_t *last = view_vm_now(engine, id, err);
+    struct request request = {
+        .kind = "vm.delete", .vm = id, .is_due = is_idle, .body = body_delete};
+    int status = last != NULL ? request_run(engine, caller, &request, err) : -1;
+    if (status == 0) {
+        (void)json_array_append(deleted, last);
+    }
+    json_decref(last);
+    return status;
 }
 
 int lifecycle_prune(struct engine *engine, const struct caller *caller, json_t **result,
@@ -202,17 +272,17 @@ int lifecycle_prune(struct engine *engine, const struct caller *caller, json_t *
     }
     AUTO_JSON json_t *deleted = json_array();
     banger_error failures = BANGER_ERROR_INIT;
-    for (size_t i = 0; i < list.count; i++) {
-        if (list.items[i].state == VM_RUNNING ||
-            key_lock_is_held(engine->locks, "vm", list.items[i].id)) {
+    bool goes_on = true;
+    for (size_t i = 0; i < list.count && goes_on; i++) {
+        const struct vm_record *vm = &list.items[i];
+        banger_error failure = BANGER_ERROR_INIT;
+        if (vm->state == VM_RUNNING || key_lock_is_held(engine->locks, "vm", vm->id)) {
             continue;
         }
-        json_t *gone = NULL;
-        banger_error failure = BANGER_ERROR_INIT;
-        if (lifecycle_delete(engine, caller, list.items[i].id, &gone, &failure) < 0) {
+        if (prune_vm(engine, caller, vm->id, deleted, &failure) < 0 &&
+            failure.code != BANGER_ENOTFOUND) { /* somebody else's delete was first */
             error_join(&failures, &failure);
-        } else {
-            (void)json_array_append_new(deleted, gone);
+            goes_on = failure.code != BANGER_ECANCELLED;
         }
     }
     vm_list_free(&list);

@@ -3,10 +3,10 @@
  * 1. An entry is made by a start (or by the reconcile of a restarted daemon) and taken out by the
  *    cleanup. Both run under the VM's lock; the table's own mutex only guards the list.
  * 2. The loop watches the pidfd. When it becomes readable the watch goes and a worker is asked to
- * run lifecycle_vm_ended, which takes the VM's lock and looks again: a stop that was on its way has
+ *    run lifecycle_vm_ended, which takes the VM's lock and looks again: a stop that was on its way has
  *    then done the work already.
  * 3. Users of a channel hold its entry (live_hold); the last one to let go of a removed entry
- * closes it. So no call can meet a freed channel.
+ *    closes it. So no call can meet a freed channel.
  */
 #include "lifecycle/live.h"
 
@@ -15,6 +15,7 @@
 #include "base/name.h"
 #include "lifecycle/lifecycle.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -221,19 +222,21 @@ bool live_is_known(struct engine *engine, const char *vm_id)
 int live_process(struct engine *engine, const char *vm_id, struct process_id *process, int *pidfd,
                  banger_error *err)
 {
+    int duplicated = 0;
     (void)pthread_mutex_lock(&engine->live->mutex);
     struct live_vm *vm = find(engine->live, vm_id);
     if (vm != NULL) {
         *process = vm->process;
         if (pidfd != NULL) {
             *pidfd = fcntl(vm->pidfd, F_DUPFD_CLOEXEC, 3);
+            duplicated = *pidfd < 0 ? errno : 0;
         }
     }
     (void)pthread_mutex_unlock(&engine->live->mutex);
     if (vm == NULL) {
         return error_set(err, BANGER_ENOTFOUND, "the VM is not running");
     }
-    return 0;
+    return duplicated == 0 ? 0 : error_sys(err, duplicated, "cannot hold the VMM's process");
 }
 
 struct live_vm *live_hold(struct engine *engine, const char *vm_id)

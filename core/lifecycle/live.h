@@ -27,7 +27,8 @@ void live_remove(struct engine *engine, const char *vm_id); /* fine when it is n
 bool live_is_known(struct engine *engine, const char *vm_id);
 /* Whether its VMM's process is there and has not ended. */
 bool live_is_running(struct engine *engine, const char *vm_id);
-/* A copy of the identity, and a duplicate of the pidfd (may be NULL); ENOTFOUND. */
+/* A copy of the identity, and a duplicate of the pidfd (may be NULL); ENOTFOUND when it is not there.
+ */
 int live_process(struct engine *engine, const char *vm_id, struct process_id *process, int *pidfd,
                  banger_error *err);
 

@@ -46,8 +46,12 @@ static void open_scope(struct operation *op)
 {
     AUTO_JSON json_t *input = json_object();
     (void)json_object_set_new(input, "vm", input_vm(op));
-    (void)json_object_set_new(input, "image", input_image(&op->image));
-    (void)json_object_set_new(input, "kernel", input_kernel(&op->kernel));
+    if (op->image.path != NULL) {
+        (void)json_object_set_new(input, "image", input_image(&op->image));
+    }
+    if (op->kernel.path != NULL) {
+        (void)json_object_set_new(input, "kernel", input_kernel(&op->kernel));
+    }
     json_put(input, "host.state_dir", json_string(op->engine->layout->state_dir));
     json_put(input, "host.run_dir", json_string(op->engine->layout->run_dir));
     struct scope_init init = {
@@ -70,6 +74,7 @@ void operation_free(struct operation *op)
     kernel_record_free(&op->kernel);
     free(op->vm_dir);
     free(op->run_dir);
+    free(op->end_reason);
     for (size_t i = 0; i < op->stage_count; i++) {
         free(op->stages[i].error);
     }
@@ -82,15 +87,41 @@ struct capability *operation_run_provider(const struct operation *op, const char
     return name != NULL ? registry_find(op->engine->registry, name) : NULL;
 }
 
-int operation_open(struct operation *op, banger_error *err)
+/* One that is not there leaves its record empty: what a VM of a damaged database holds must still
+ * be given back. */
+static int find_parts(struct operation *op, banger_error *err)
 {
     struct store *store = op->engine->store;
-    op->exit_status = -1;
+    banger_error failure = BANGER_ERROR_INIT;
+    if ((image_find(store, op->vm.image_id, &op->image, &failure) < 0 &&
+         failure.code != BANGER_ENOTFOUND) ||
+        (kernel_find(store, op->vm.kernel_id, &op->kernel, &failure) < 0 &&
+         failure.code != BANGER_ENOTFOUND)) {
+        *err = failure;
+        return -1;
+    }
+    return 0;
+}
+
+int operation_check_parts(const struct operation *op, banger_error *err)
+{
+    if (op->image.path == NULL) {
+        return error_set(err, BANGER_ENOTFOUND, "the image %s of '%s' is gone", op->vm.image_id,
+                         op->vm.name);
+    }
+    if (op->kernel.path == NULL) {
+        return error_set(err, BANGER_ENOTFOUND, "the kernel %s of '%s' is gone", op->vm.kernel_id,
+                         op->vm.name);
+    }
+    return 0;
+}
+
+int operation_open(struct operation *op, banger_error *err)
+{
     op->started_ns = clock_mono_ns();
     op->vm_dir = layout_vm_dir(op->engine->layout, op->vm.id);
     op->run_dir = layout_vm_run_dir(op->engine->layout, op->vm.id);
-    if (image_find(store, op->vm.image_id, &op->image, err) < 0 ||
-        kernel_find(store, op->vm.kernel_id, &op->kernel, err) < 0) {
+    if (find_parts(op, err) < 0) {
         operation_free(op);
         return -1;
     }
@@ -101,10 +132,14 @@ int operation_open(struct operation *op, banger_error *err)
     return 0;
 }
 
-int operation_begin(struct operation *op, banger_error *err)
+void operation_begin(struct operation *op)
 {
-    op->log_id = oplog_begin(op->engine->store, op->kind, op->vm.id, op->vm.name, err);
-    return op->log_id < 0 ? -1 : 0;
+    banger_error err = BANGER_ERROR_INIT;
+    int64_t id = oplog_begin(op->engine->store, op->kind, op->vm.id, op->vm.name, &err);
+    if (id < 0) {
+        log_warn("%s %s goes on without its log: %s", op->kind, op->vm.name, err.message);
+    }
+    op->log_id = id > 0 ? id : 0;
 }
 
 static const char *outcome_of(const banger_error *failure)
@@ -120,8 +155,8 @@ void operation_end(struct operation *op, const banger_error *failure)
     banger_error err = BANGER_ERROR_INIT;
     int64_t took = clock_mono_ns() - op->started_ns;
     const char *message = failure != NULL ? failure->message : NULL;
-    if (oplog_end(op->engine->store, op->log_id, outcome_of(failure), message, took, op->stages,
-                  op->stage_count, &err) < 0) {
+    if (op->log_id != 0 && oplog_end(op->engine->store, op->log_id, outcome_of(failure), message,
+                                     took, op->stages, op->stage_count, &err) < 0) {
         log_warn("the log of %s %s is lost: %s", op->kind, op->vm.name, err.message);
     }
     AUTO_JSON json_t *data =

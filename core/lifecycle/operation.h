@@ -20,7 +20,7 @@ struct operation {
     const char *kind; /* "vm.start" */
 
     struct vm_record vm;
-    struct image_record image;
+    struct image_record image; /* without a path: it is gone, and only a start would need it */
     struct kernel_record kernel;
     char *vm_dir;
     char *run_dir;
@@ -33,7 +33,8 @@ struct operation {
     int signal_number;       /* kill */
     const json_t *changes;   /* set; borrowed */
     int64_t stop_timeout_ms; /* stop, restart; < 0: the configured one */
-    int exit_status;         /* of the VMM, as waitpid gives it; -1: not known */
+
+    char *end_reason; /* why the run did not end well: with the state `error`; NULL: it did */
 
     int64_t log_id; /* 0: not in the log */
     int64_t started_ns;
@@ -48,9 +49,12 @@ struct operation {
  * filled engine, caller, kind and vm, which moves in, on failure too. */
 int operation_open(struct operation *op, banger_error *err);
 void operation_free(struct operation *op);
+/* Whether the image and the kernel are there, for what cannot do without. */
+int operation_check_parts(const struct operation *op, banger_error *err);
 
-/* Begins its entry in the log; an operation that changes nothing has none. */
-int operation_begin(struct operation *op, banger_error *err);
+/* Begins its entry in the log; an operation that changes nothing has none. Without room for the
+ * entry (a full disk) the operation goes on all the same: it may be the one that makes room. */
+void operation_begin(struct operation *op);
 /* Ends the entry with the outcome (`failure` NULL: done) and emits the event. */
 void operation_end(struct operation *op, const banger_error *failure);
 

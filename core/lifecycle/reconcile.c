@@ -4,13 +4,13 @@
  *
  * 1. Operations that the log still calls running are marked as interrupted.
  * 2. A VM that ran and whose VMM lives (same PID, start time and boot) is taken up again: nothing
- * about it is touched; capabilities are told (`reconciled`).
+ *    about it is touched; capabilities are told (`reconciled`).
  * 3. Any other VM with rows in the journal was being started or ended: it is cleaned up.
  * 4. Ephemeral VMs were leased by connections that no longer exist: they are deleted.
  * 5. What belongs to no VM (staging folders of images and kernels) is released.
  *
- * A VM that cannot be handled is reported and left as it is: its rows stay for the next time, and
- * no other VM waits for it.
+ * "Lives" has three answers: where it cannot be told (no descriptor left, say), the VM is left
+ * alone. A VM that cannot be handled is reported; its rows stay for the next time.
  */
 #include "base/cleanup.h"
 #include "base/json.h"
@@ -25,53 +25,76 @@
 
 #include <string.h>
 
-/* The VMM of the journal, if it lives: its pidfd, or -1. */
-static int find_vmm(struct engine *engine, const char *vm_id, struct process_id *process)
+/* The VMM of the journal: 1 it lives (`pidfd` is the caller's), 0 it does not, -1 nobody knows. */
+static int find_vmm(struct engine *engine, const char *vm_id, struct process_id *process,
+                    int *pidfd, banger_error *err)
 {
     struct resource_list rows = {0};
-    int pidfd = -1;
-    if (journal_list(engine->store, vm_id, "core", &rows, NULL) < 0) {
+    if (journal_list(engine->store, vm_id, "core", &rows, err) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < rows.count && pidfd < 0; i++) {
-        if (spawn_row_is_vmm(&rows.items[i]) && spawn_row_process(&rows.items[i], process) == 0) {
-            pidfd = process_open(process, NULL);
+    int found = 0;
+    for (size_t i = 0; i < rows.count && found == 0; i++) {
+        banger_error failure = BANGER_ERROR_INIT;
+        if (!spawn_row_is_vmm(&rows.items[i]) || spawn_row_process(&rows.items[i], process) < 0) {
+            continue;
+        }
+        *pidfd = process_open(process, &failure);
+        if (*pidfd >= 0) {
+            found = 1;
+        } else if (failure.code != BANGER_ENOTFOUND) {
+            *err = failure;
+            found = -1;
         }
     }
     resource_list_free(&rows);
-    return pidfd;
+    return found;
 }
 
-static int body_adopt(struct operation *op, banger_error *err)
+#define VERIFY_TIMEOUT_MS 1000
+
+/* Takes up the process. What does not answer is only told about: it may be stopped on purpose. */
+static int adopt(struct operation *op, const struct process_id *process, int pidfd,
+                 banger_error *err)
 {
-    struct process_id process;
-    int pidfd = find_vmm(op->engine, op->vm.id, &process);
-    if (pidfd < 0) {
-        return error_set(err, BANGER_ENOTFOUND, "its VMM has ended");
-    }
-    live_add(op->engine, op->vm.id, &process, pidfd);
+    live_add(op->engine, op->vm.id, process, pidfd);
     const json_t *agent = json_at(op->vm.runtime, "core.agent");
-    if (agent != NULL && live_connect(op->engine, op->vm.id, agent, err) < 0) {
-        operation_warn(op, "its agent cannot be reached: %s", err->message);
-        *err = BANGER_ERROR_INIT;
+    banger_error failure = BANGER_ERROR_INIT;
+    if (agent != NULL && live_connect(op->engine, op->vm.id, agent, &failure) < 0) {
+        operation_warn(op, "its agent cannot be reached: %s", failure.message);
+    }
+    if (op->vmm != NULL &&
+        dispatch_provider(op->scope, op->vmm, "verify", op->vmm->plugin->vmm->verify,
+                          VERIFY_TIMEOUT_MS, &failure) < 0) {
+        operation_warn(op, "its VMM does not answer: %s", failure.message);
     }
     return dispatch_hook(op->scope, HOOK_RECONCILED, err);
 }
 
-static const char *const interrupted = "the daemon ended in the middle of an operation";
-
-static int body_clean_up(struct operation *op, banger_error *err)
+static int clean_up(struct operation *op, banger_error *err)
 {
-    bool was_running = op->vm.state == VM_RUNNING;
+    if (op->vm.state != VM_RUNNING) {
+        op->end_reason = xstrdup("the daemon ended in the middle of an operation");
+    }
     if (stages_run(op, &stale_stages, err) < 0) {
+        stages_fail_end(op, err);
         return -1;
     }
-    if (!was_running) {
-        op->vm.state = VM_ERROR;
-        free(op->vm.last_error);
-        op->vm.last_error = xstrdup(interrupted);
+    return 0;
+}
+
+static int body_take_up(struct operation *op, banger_error *err)
+{
+    struct process_id process;
+    int pidfd = -1;
+    int found = 0;
+    if (op->vm.state == VM_RUNNING) {
+        found = find_vmm(op->engine, op->vm.id, &process, &pidfd, err);
     }
-    return operation_save(op, err);
+    if (found < 0) {
+        return -1;
+    }
+    return found > 0 ? adopt(op, &process, pidfd, err) : clean_up(op, err);
 }
 
 static bool has_rows(struct engine *engine, const char *vm_id)
@@ -88,22 +111,15 @@ static bool has_rows(struct engine *engine, const char *vm_id)
 static void reconcile_vm(struct engine *engine, const struct vm_record *vm)
 {
     banger_error err = BANGER_ERROR_INIT;
-    struct request request = {.kind = "vm.reconcile", .vm = vm->id, .body = body_clean_up};
-    struct process_id process;
+    struct request request = {.kind = "vm.reconcile", .vm = vm->id, .body = body_take_up};
     if (json_get_bool(vm->spec, "ephemeral", false)) {
         if (lifecycle_delete(engine, &caller_nobody, vm->id, NULL, &err) < 0) {
             log_error("%s cannot be deleted: %s", vm->name, err.message);
         }
-        return;
-    }
-    AUTO_CLOSE int pidfd = vm->state == VM_RUNNING ? find_vmm(engine, vm->id, &process) : -1;
-    if (pidfd >= 0) {
-        request.body = body_adopt;
-    } else if (vm->state != VM_RUNNING && !has_rows(engine, vm->id)) {
-        return;
-    }
-    if (request_run(engine, &caller_nobody, &request, &err) < 0) {
-        log_error("%s cannot be taken up: %s", vm->name, err.message);
+    } else if (vm->state == VM_RUNNING || has_rows(engine, vm->id)) {
+        if (request_run(engine, &caller_nobody, &request, &err) < 0) {
+            log_error("%s cannot be taken up: %s", vm->name, err.message);
+        }
     }
 }
 
@@ -126,12 +142,16 @@ static int release_unowned(struct engine *engine, banger_error *err)
 int lifecycle_reconcile(struct engine *engine, banger_error *err)
 {
     struct vm_list list = {0};
-    int interrupted_count = oplog_interrupt_all(engine->store, err);
-    if (interrupted_count < 0 || vm_list_all(engine->store, &list, err) < 0) {
-        return -1;
+    banger_error failure = BANGER_ERROR_INIT;
+    int interrupted = oplog_interrupt_all(engine->store, &failure);
+    if (interrupted < 0) { /* a full disk: VMs that run are taken up all the same */
+        log_error("the log cannot be closed: %s", failure.message);
     }
-    if (interrupted_count > 0) {
-        log_info("%d operations were interrupted", interrupted_count);
+    if (interrupted > 0) {
+        log_info("%d operations were interrupted", interrupted);
+    }
+    if (vm_list_all(engine->store, &list, err) < 0) {
+        return -1;
     }
     for (size_t i = 0; i < list.count; i++) {
         reconcile_vm(engine, &list.items[i]);
@@ -155,14 +175,10 @@ static int body_ended(struct operation *op, banger_error *err)
     if (live_process(op->engine, op->vm.id, &process, &pidfd, NULL) == 0) {
         (void)process_wait(pidfd, deadline_in(0), &status, NULL);
     }
+    op->end_reason = vmm_end_text(status);
     if (stages_run(op, &stale_stages, err) < 0) {
+        stages_fail_end(op, err);
         return -1;
-    }
-    AUTO_FREE char *why = vmm_end_text(status);
-    if (why != NULL) {
-        op->vm.state = VM_ERROR;
-        op->vm.last_error = STEAL(why);
-        return operation_save(op, err);
     }
     return 0;
 }

@@ -10,6 +10,18 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+
+/* A helper that has ended by itself stays in the process table until its parent, us, takes note. As
+ * long as it does, its PID is nobody else's. */
+static void reap_ended(const struct process_id *process)
+{
+    struct process_id now;
+    if (process_identify(process->pid, &now, NULL) == 0 &&
+        now.start_ticks == process->start_ticks && strcmp(now.boot_id, process->boot_id) == 0) {
+        (void)waitpid(process->pid, NULL, WNOHANG);
+    }
+}
 
 /* TERM, a moment, KILL. Only a process with the recorded start time and boot id is ever met: any
  * other that has the PID now is a stranger, and ours has ended. */
@@ -23,6 +35,7 @@ static int release_process(struct engine *engine, const struct resource *row, ba
     AUTO_CLOSE int pidfd = process_open(&process, &failure);
     if (pidfd < 0) {
         if (failure.code == BANGER_ENOTFOUND) {
+            reap_ended(&process);
             return 0;
         }
         *err = failure;

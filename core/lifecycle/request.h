@@ -11,13 +11,21 @@ struct request {
     int64_t stop_timeout_ms;
     int signal_number;
     const json_t *changes;
-    bool (*is_due)(const struct operation *op); /* NULL: always; no: nothing is done or logged */
+    /* Asked under the VM's lock, before anything is logged: false, there is nothing to do (any
+     * more). Of `op` engine and vm are set. NULL: there always is. */
+    bool (*is_due)(const struct operation *op);
     int (*body)(struct operation *op, banger_error *err); /* runs under the VM's lock */
 };
 
-/* Takes the VM's lock, opens and begins the operation, runs the body, ends it. */
+#define REQUEST_NOT_DUE 1
+
+/* Takes the VM's lock, opens and begins the operation, runs the body, ends it. 0, REQUEST_NOT_DUE
+ * or -1. */
 int request_run(struct engine *engine, const struct caller *caller, const struct request *request,
                 banger_error *err);
+/* The same for who has the VM's lock already; `request->vm` is its id. */
+int request_run_held(struct engine *engine, const struct caller *caller,
+                     const struct request *request, banger_error *err);
 /* The same, then the VM as it is now (`result` NULL: not wanted). */
 int request_run_and_show(struct engine *engine, const struct caller *caller,
                          const struct request *request, json_t **result, banger_error *err);

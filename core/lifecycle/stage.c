@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "lifecycle/live.h"
 
 struct stage_row {
     const char *name;
@@ -96,6 +97,17 @@ int stages_run(struct operation *op, const struct stage_list *list, banger_error
     return 0;
 }
 
+static void record_failure(struct operation *op, const banger_error *failure)
+{
+    op->vm.state = VM_ERROR;
+    free(op->vm.last_error);
+    op->vm.last_error = xstrdup(failure->message);
+    banger_error err = BANGER_ERROR_INIT;
+    if (operation_save(op, &err) < 0) {
+        log_error("the state of %s cannot be saved: %s", op->vm.name, err.message);
+    }
+}
+
 static void say_where_to_look(const struct operation *op, banger_error *err)
 {
     if (json_get_bool(op->vm.spec, "ephemeral", false)) {
@@ -116,11 +128,12 @@ void stages_fail(struct operation *op, banger_error *err)
     if (err->hint[0] == '\0' && err->code != BANGER_ECANCELLED) {
         say_where_to_look(op, err);
     }
-    op->vm.state = VM_ERROR;
-    free(op->vm.last_error);
-    op->vm.last_error = xstrdup(err->message);
-    second = BANGER_ERROR_INIT;
-    if (operation_save(op, &second) < 0) {
-        log_error("the state of %s cannot be saved: %s", op->vm.name, second.message);
+    record_failure(op, err);
+}
+
+void stages_fail_end(struct operation *op, const banger_error *err)
+{
+    if (!live_is_running(op->engine, op->vm.id)) {
+        record_failure(op, err);
     }
 }

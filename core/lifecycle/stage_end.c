@@ -20,18 +20,15 @@ static int wait_for_end(struct operation *op, int64_t ms, banger_error *err)
 {
     struct process_id process;
     AUTO_CLOSE int pidfd = -1;
-    if (live_process(op->engine, op->vm.id, &process, &pidfd, NULL) < 0) {
-        return 0;
+    banger_error failure = BANGER_ERROR_INIT;
+    if (live_process(op->engine, op->vm.id, &process, &pidfd, &failure) < 0) {
+        if (failure.code == BANGER_ENOTFOUND) {
+            return 0;
+        }
+        *err = failure;
+        return -1;
     }
-    banger_error waited = BANGER_ERROR_INIT;
-    if (process_wait(pidfd, deadline_in(ms), &op->exit_status, &waited) == 0) {
-        return 0;
-    }
-    if (waited.code == BANGER_ETIMEDOUT) {
-        return 1;
-    }
-    *err = waited;
-    return -1;
+    return process_wait(pidfd, deadline_in(ms), NULL, NULL) < 0; /* fails only for its deadline */
 }
 
 static int signal_vmm(struct operation *op, int number, banger_error *err)
@@ -148,8 +145,9 @@ int stage_kill_running_vm(struct operation *op, banger_error *err)
 
 int stage_persist_stopped(struct operation *op, banger_error *err)
 {
-    op->vm.state = VM_STOPPED;
-    free(STEAL(op->vm.last_error));
+    op->vm.state = op->end_reason != NULL ? VM_ERROR : VM_STOPPED;
+    free(op->vm.last_error);
+    op->vm.last_error = STEAL(op->end_reason);
     return operation_save(op, err);
 }
 

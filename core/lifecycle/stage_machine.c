@@ -22,7 +22,7 @@ static json_t *guest_addresses(const json_t *document)
     size_t i = 0;
     json_t *interface = NULL;
     json_array_foreach (json_at(document, "guest.conf.interface"), i, interface) {
-        const char *address = strchr(json_string_value(interface), ' ');
+        const char *address = strchr(str_or(json_string_value(interface), ""), ' ');
         if (address != NULL) {
             size_t length = strcspn(address + 1, "/ ");
             (void)json_array_append_new(addresses, json_stringn(address + 1, length));
@@ -95,8 +95,11 @@ int stage_socket_access(struct operation *op, banger_error *err)
     }
     AUTO_FREE char *path = str_format("%s/%s", op->run_dir, name);
     struct stat info;
-    if (lstat(path, &info) < 0 || !S_ISSOCK(info.st_mode)) {
-        return error_sys(err, errno != 0 ? errno : ENOTSOCK, "the agent's socket %s", path);
+    if (lstat(path, &info) < 0) {
+        return error_sys(err, errno, "the agent's socket %s", path);
+    }
+    if (!S_ISSOCK(info.st_mode)) {
+        return error_sys(err, ENOTSOCK, "the agent's socket %s", path);
     }
     if (chmod(path, 0600) < 0) {
         return error_sys(err, errno, "cannot set the mode of %s", path);
@@ -110,6 +113,16 @@ static bool gone_or_cancelled(void *context)
     return operation_cancelled(op) || !live_is_running(op->engine, op->vm.id);
 }
 
+#define END_GRACE_MS 500 /* a VMM closes its sockets a moment before it has ended */
+
+static bool vmm_has_ended(struct operation *op)
+{
+    struct process_id process;
+    AUTO_CLOSE int pidfd = -1;
+    return live_process(op->engine, op->vm.id, &process, &pidfd, NULL) == 0 &&
+           process_wait(pidfd, deadline_in(END_GRACE_MS), NULL, NULL) == 0;
+}
+
 int stage_wait_agent(struct operation *op, banger_error *err)
 {
     int connected = connect_agent(op, err);
@@ -121,14 +134,20 @@ int stage_wait_agent(struct operation *op, banger_error *err)
         return error_set(err, BANGER_EGUEST, "the VMM ended while its guest booted");
     }
     int64_t timeout = operation_config(op, "boot_timeout");
-    if (channel_wait_ready(live_channel(vm), deadline_in(timeout), gone_or_cancelled, op, err) ==
-        0) {
+    banger_error failure = BANGER_ERROR_INIT;
+    if (channel_wait_ready(live_channel(vm), deadline_in(timeout), gone_or_cancelled, op,
+                           &failure) == 0) {
         return 0;
     }
     if (operation_cancelled(op)) {
         return error_set(err, BANGER_ECANCELLED, "cancelled while the guest booted");
     }
-    return console_explain(op, !live_is_running(op->engine, op->vm.id), timeout, err);
+    bool ended = vmm_has_ended(op);
+    if (!ended && failure.code == BANGER_EGUEST) { /* it answers, but not as an agent does */
+        *err = failure;
+        return -1;
+    }
+    return console_explain(op, ended, timeout, err);
 }
 
 int stage_post_start(struct operation *op, banger_error *err)
