@@ -137,7 +137,7 @@ METHOD(method_image_register)
     daemon_wait_ready(daemon);
     if (json_only_keys("the request", params, known, err) < 0 ||
         json_need_string(params, "path", &path, err) < 0 ||
-        json_want_string(params, "name", &name, err) < 0 ||
+        json_need_string(params, "name", &name, err) < 0 ||
         name_check_path("path", path, err) < 0 ||
         image_register(&image_context, path, name, &image, err) < 0) {
         return -1;
