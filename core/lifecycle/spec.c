@@ -161,6 +161,20 @@ static int check_keys(const json_t *params, const char *const *also, banger_erro
     return json_only_keys("the request", params, known, err);
 }
 
+/* A null takes the label away. */
+static void merge_labels(json_t *labels, const json_t *changes)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach ((json_t *)changes, key, value) {
+        if (json_is_null(value)) {
+            (void)json_object_del(labels, key);
+        } else {
+            (void)json_object_set(labels, key, value);
+        }
+    }
+}
+
 json_t *spec_new(const json_t *params, const json_t *config, const char *const *also,
                  banger_error *err)
 {
@@ -174,24 +188,15 @@ json_t *spec_new(const json_t *params, const json_t *config, const char *const *
             (void)json_object_set_new(spec, fields[i].name, default_value(&fields[i], config));
         } else if (check_value(&fields[i], given, err) < 0) {
             return NULL;
+        } else if (fields[i].type == JSON_OBJECT) {
+            json_t *labels = json_object();
+            merge_labels(labels, given);
+            (void)json_object_set_new(spec, fields[i].name, labels);
         } else {
             (void)json_object_set_new(spec, fields[i].name, json_deep_copy(given));
         }
     }
     return STEAL(spec);
-}
-
-static void merge_labels(json_t *labels, const json_t *changes)
-{
-    const char *key = NULL;
-    json_t *value = NULL;
-    json_object_foreach ((json_t *)changes, key, value) {
-        if (json_is_null(value)) {
-            (void)json_object_del(labels, key);
-        } else {
-            (void)json_object_set(labels, key, value);
-        }
-    }
 }
 
 static int check_change(const json_t *old, const struct field *field, const json_t *value,
