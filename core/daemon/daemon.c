@@ -79,16 +79,21 @@ static int load_plugins(struct daemon *daemon, banger_error *err)
     return registry_resolve(daemon->registry, err);
 }
 
+/* At the end, when the workers have gone, it is done right here (on the loop's thread). */
 static void defer(void *context, void (*fn)(void *context), void *argument)
 {
     struct daemon *daemon = context;
-    rpc_server_defer(daemon->server, fn, argument);
+    if (daemon->server != NULL) {
+        rpc_server_defer(daemon->server, fn, argument);
+    } else {
+        fn(argument);
+    }
 }
 
-static void publish(void *context, const json_t *event)
+static void announce(void *context)
 {
     struct daemon *daemon = context;
-    listeners_publish(&daemon->listeners, event);
+    listeners_wake(&daemon->listeners);
 }
 
 static void open_engine(struct daemon *daemon)
@@ -100,7 +105,7 @@ static void open_engine(struct daemon *daemon)
         .loop = daemon->loop,
         .config = daemon->config,
         .defer = defer,
-        .publish = publish,
+        .announce = announce,
         .context = daemon,
     };
     engine_init(&daemon->engine);
@@ -191,11 +196,25 @@ void daemon_wait_ready(struct daemon *daemon)
     (void)pthread_mutex_unlock(&daemon->ready_mutex);
 }
 
+static void stop_loop(void *context)
+{
+    loop_stop(context);
+}
+
+/* Lets the loop run what was posted to it: the last of what ended VMs and channels hold. */
+static void drain_loop(struct loop *loop)
+{
+    loop_post(loop, stop_loop, loop);
+    (void)loop_run(loop, NULL);
+}
+
 void daemon_close(struct daemon *daemon)
 {
-    rpc_server_free(daemon->server);
+    rpc_server_free(STEAL(daemon->server));
     if (daemon->engine.live != NULL) {
+        drain_loop(daemon->loop);
         engine_free(&daemon->engine);
+        drain_loop(daemon->loop);
     }
     loop_free(daemon->loop);
     store_close(daemon->store);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who listens to events live: requests of events.subscribe with follow. */
+/*
+ * Who listens to events live: requests of events.subscribe with follow. They are only woken: each
+ * reads the event log from where it stands, so that whatever is written at the same time, it gets
+ * every event once and in order.
+ */
 #ifndef DAEMON_LISTENERS_H
 #define DAEMON_LISTENERS_H
 
@@ -10,7 +14,6 @@
 struct listener {
     struct listener *next;
     struct rpc_request *request;
-    int64_t after; /* the last event's id that it got */
 };
 
 struct listeners {
@@ -23,9 +26,7 @@ void listeners_destroy(struct listeners *listeners);
 /* The listener lives on the caller's stack, between these two calls. */
 void listeners_add(struct listeners *listeners, struct listener *listener);
 void listeners_remove(struct listeners *listeners, struct listener *listener);
-/* Sends an event row (borrowed) to everyone that has not got it. */
-void listeners_publish(struct listeners *listeners, const json_t *event);
-/* The same to one, e.g. rows of the past. */
-void listeners_send(struct listeners *listeners, struct listener *listener, const json_t *event);
+/* There is something new to read. Any thread. */
+void listeners_wake(struct listeners *listeners);
 
 #endif

@@ -16,7 +16,9 @@ METHOD(method_vm_list)
     bool all = false;
     bool brief = false;
     struct vm_list list = {0};
-    if (json_want_bool(params, "all", &all, err) < 0 ||
+    static const char *const known[] = {"all", "brief", NULL};
+    if (json_only_keys("the request", params, known, err) < 0 ||
+        json_want_bool(params, "all", &all, err) < 0 ||
         json_want_bool(params, "brief", &brief, err) < 0) {
         return -1;
     }
@@ -36,12 +38,15 @@ METHOD(method_vm_list)
     return 0;
 }
 
+static const char *const only_vm[] = {"vm", NULL};
+
 METHOD(method_vm_show)
 {
     (void)request;
     struct daemon *daemon = context;
     const char *vm = NULL;
-    if (json_need_string(params, "vm", &vm, err) < 0) {
+    if (json_only_keys("the request", params, only_vm, err) < 0 ||
+        json_need_string(params, "vm", &vm, err) < 0) {
         return -1;
     }
     *result = view_vm_now(&daemon->engine, vm, err);
@@ -53,7 +58,8 @@ METHOD(method_vm_plan)
     (void)request;
     struct daemon *daemon = context;
     const char *vm = NULL;
-    if (json_need_string(params, "vm", &vm, err) < 0) {
+    if (json_only_keys("the request", params, only_vm, err) < 0 ||
+        json_need_string(params, "vm", &vm, err) < 0) {
         return -1;
     }
     return lifecycle_plan(&daemon->engine, vm, result, err);
@@ -65,7 +71,9 @@ METHOD(method_ops_list)
     struct daemon *daemon = context;
     const char *reference = NULL;
     int64_t limit = 50;
-    if (json_want_string(params, "vm", &reference, err) < 0 ||
+    static const char *const known[] = {"vm", "limit", NULL};
+    if (json_only_keys("the request", params, known, err) < 0 ||
+        json_want_string(params, "vm", &reference, err) < 0 ||
         json_want_int(params, "limit", &limit, err) < 0) {
         return -1;
     }
@@ -83,22 +91,23 @@ METHOD(method_ops_list)
 
 #define EVENT_PAGE 500 /* rows fetched at a time */
 
-/* The past, page by page, so that ten thousand rows never stand in memory at once. */
-static int send_past(struct daemon *daemon, struct listener *listener, int64_t after,
-                     banger_error *err)
+/* What there is behind `*after`, page by page, so that ten thousand rows never stand in memory at
+ * once. */
+static int send_events(struct daemon *daemon, struct rpc_request *request, int64_t *after,
+                       banger_error *err)
 {
     for (;;) {
-        AUTO_JSON json_t *page = event_list(daemon->store, after, EVENT_PAGE, err);
+        AUTO_JSON json_t *page = event_list(daemon->store, *after, EVENT_PAGE, err);
         if (page == NULL) {
             return -1;
         }
         size_t i = 0;
         json_t *event = NULL;
         json_array_foreach (page, i, event) {
-            listeners_send(&daemon->listeners, listener, event);
-            after = json_get_int(event, "id", after);
+            rpc_request_notify(request, "event", json_pack("{s:O}", "event", event));
+            *after = json_get_int(event, "id", *after);
         }
-        if (json_array_size(page) < EVENT_PAGE || rpc_request_cancelled(listener->request)) {
+        if (json_array_size(page) < EVENT_PAGE || rpc_request_cancelled(request)) {
             return 0;
         }
     }
@@ -108,24 +117,21 @@ METHOD(method_events_subscribe)
 {
     (void)result;
     struct daemon *daemon = context;
+    static const char *const known[] = {"after", "follow", NULL};
+    int64_t after = 0;
     bool follow = false;
-    struct listener listener = {.request = request};
-    if (json_want_int(params, "after", &listener.after, err) < 0 ||
+    if (json_only_keys("the request", params, known, err) < 0 ||
+        json_want_int(params, "after", &after, err) < 0 ||
         json_want_bool(params, "follow", &follow, err) < 0) {
         return -1;
     }
-    if (send_past(daemon, &listener, listener.after, err) < 0) {
-        return -1;
+    struct listener listener = {.request = request};
+    listeners_add(&daemon->listeners, &listener); /* first, so that nothing falls in between */
+    int status = send_events(daemon, request, &after, err);
+    while (status == 0 && follow && !rpc_request_cancelled(request)) {
+        rpc_request_wait(request);
+        status = send_events(daemon, request, &after, err);
     }
-    if (follow) {
-        listeners_add(&daemon->listeners, &listener);
-        /* What was written between the last page and the registration. */
-        int status = send_past(daemon, &listener, listener.after, err);
-        while (status == 0 && !rpc_request_cancelled(request)) {
-            rpc_request_wait(request);
-        }
-        listeners_remove(&daemon->listeners, &listener);
-        return status;
-    }
-    return 0;
+    listeners_remove(&daemon->listeners, &listener);
+    return status;
 }

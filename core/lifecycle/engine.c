@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lifecycle/engine.h"
 
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "lifecycle/live.h"
 #include "store/oplog.h"
@@ -32,12 +31,11 @@ void engine_emit(struct engine *engine, const char *type, const char *vm_id, con
                  const json_t *data)
 {
     banger_error err = BANGER_ERROR_INIT;
-    AUTO_JSON json_t *event = NULL;
-    if (event_append(engine->store, type, vm_id, vm_name, data, &event, &err) < 0) {
+    if (event_append(engine->store, type, vm_id, vm_name, data, NULL, &err) < 0) {
         log_warn("event %s is lost: %s", type, err.message);
         return;
     }
-    if (engine->publish != NULL) {
-        engine->publish(engine->context, event);
+    if (engine->announce != NULL) {
+        engine->announce(engine->context);
     }
 }

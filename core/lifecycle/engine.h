@@ -27,8 +27,8 @@ struct engine {
     struct live_table *live;
     /* Runs work that begins here, not at a client: a VMM that ended. Set by the daemon. */
     void (*defer)(void *context, void (*fn)(void *context), void *argument);
-    /* Tells live listeners of an event row (borrowed). NULL: nobody listens. */
-    void (*publish)(void *context, const json_t *event);
+    /* Tells live listeners that there is a new event. NULL: nobody listens. */
+    void (*announce)(void *context);
     void *context;
 };
 
