@@ -28,6 +28,19 @@ static bool is_cancelled(void *context)
     return rpc_request_cancelled(context);
 }
 
+/* Why a VM has no channel. */
+static int no_agent(struct daemon *daemon, const struct vm_record *vm, banger_error *err)
+{
+    if (!live_is_running(&daemon->engine, vm->id)) {
+        return not_running(vm->name, err);
+    }
+    if (vm->state != VM_RUNNING) {
+        return error_set(err, BANGER_EBUSY, "VM '%s' is being started", vm->name);
+    }
+    return error_set(err, BANGER_EUNSUPPORTED,
+                     "VM '%s' has no agent: its vmm provider gives no way to reach one", vm->name);
+}
+
 /* The VM, with a channel that answers; the caller releases it and frees the record. A daemon that has
  * just come back may still be shaking hands with the guest: that is waited for. */
 static struct live_vm *find_live(struct daemon *daemon, struct rpc_request *request,
@@ -42,7 +55,7 @@ static struct live_vm *find_live(struct daemon *daemon, struct rpc_request *requ
     struct live_vm *live = live_hold(&daemon->engine, vm->id);
     if (live == NULL || !live_is_running(&daemon->engine, vm->id)) {
         live_release(live);
-        (void)not_running(vm->name, err);
+        (void)no_agent(daemon, vm, err);
         vm_record_free(vm);
         return NULL;
     }
@@ -132,6 +145,11 @@ static int take_exec(const json_t *params, struct exec_request *exec, banger_err
 
 METHOD(method_vm_exec)
 {
+    static const char *const known[] = {"vm",  "argv",  "env",  "user",    "cwd",
+                                        "tty", "stdin", "rows", "columns", NULL};
+    if (json_only_keys("the request", params, known, err) < 0) {
+        return -1;
+    }
     AUTO_FREE char **argv = take_vector(params, "argv", err);
     AUTO_FREE char **env = argv != NULL ? take_vector(params, "env", err) : NULL;
     if (env == NULL) {
@@ -149,7 +167,9 @@ METHOD(method_vm_tar)
 {
     const char *direction = NULL;
     const char *path = NULL;
-    if (json_need_string(params, "direction", &direction, err) < 0 ||
+    static const char *const known[] = {"vm", "direction", "path", NULL};
+    if (json_only_keys("the request", params, known, err) < 0 ||
+        json_need_string(params, "direction", &direction, err) < 0 ||
         json_need_string(params, "path", &path, err) < 0 ||
         name_check_path("guest path", path, err) < 0) {
         return -1;
@@ -178,10 +198,15 @@ static json_t *ask_agent(struct live_vm *live, int service, banger_error *err)
     return json;
 }
 
+static const char *const only_vm[] = {"vm", NULL};
+
 METHOD(method_vm_stats)
 {
     struct daemon *daemon = context;
     struct vm_record vm = {0};
+    if (json_only_keys("the request", params, only_vm, err) < 0) {
+        return -1;
+    }
     AUTO_LIVE_VM struct live_vm *live = find_live(daemon, request, params, &vm, err);
     if (live == NULL) {
         return -1;
@@ -203,6 +228,9 @@ METHOD(method_vm_stats)
 METHOD(method_vm_ports)
 {
     struct vm_record vm = {0};
+    if (json_only_keys("the request", params, only_vm, err) < 0) {
+        return -1;
+    }
     AUTO_LIVE_VM struct live_vm *live = find_live(context, request, params, &vm, err);
     if (live == NULL) {
         return -1;
@@ -222,7 +250,9 @@ METHOD(method_vm_log)
     const char *reference = NULL;
     const char *which = "console";
     struct vm_record vm = {0};
-    if (json_need_string(params, "vm", &reference, err) < 0 ||
+    static const char *const known[] = {"vm", "which", NULL};
+    if (json_only_keys("the request", params, known, err) < 0 ||
+        json_need_string(params, "vm", &reference, err) < 0 ||
         json_want_string(params, "which", &which, err) < 0) {
         return -1;
     }
