@@ -69,9 +69,32 @@ static void free_environment(char ***vector)
     free(*vector);
 }
 
+/* The role decides whose life is the VM's: there is one VMM a run, and launch starts it. */
+static int check_role(const struct operation *op, const char *role, const char *capability,
+                      banger_error *err)
+{
+    if (strcmp(role, "helper") == 0) {
+        return 0;
+    }
+    if (strcmp(role, "vmm") != 0) {
+        return error_set(err, BANGER_EINVALID,
+                         "spawn: unknown role '%.32s': use \"helper\" or \"vmm\"", role);
+    }
+    if (op->vmm == NULL || strcmp(op->vmm->plugin->name, capability) != 0) {
+        return error_set(err, BANGER_EINVALID, "spawn: '%s' is not the VM's vmm provider",
+                         capability);
+    }
+    return live_is_known(op->engine, op->vm.id)
+               ? error_set(err, BANGER_EINVALID, "spawn: the VM has its VMM already")
+               : 0;
+}
+
 static int open_log(const json_t *options, banger_error *err)
 {
     const char *path = json_get_string(options, "log", "/dev/null");
+    if (name_check_path("log", path, err) < 0) {
+        return -1;
+    }
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
     return fd >= 0 ? fd : error_sys(err, errno, "cannot open the log %s", path);
 }
@@ -137,7 +160,7 @@ int spawn_for_vm(struct operation *op, const char *capability, const json_t *arg
 {
     const char *role = json_get_string(options, "role", "helper");
     AUTO_FREE char **vector = argument_vector(argv, err);
-    if (vector == NULL) {
+    if (vector == NULL || check_role(op, role, capability, err) < 0) {
         return -1;
     }
     AUTO_CLOSE int log = open_log(options, err);
