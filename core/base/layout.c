@@ -73,12 +73,13 @@ static char *resolve_folder(const char *base, const char *relative)
 
 static int layout_find_programs(struct layout *layout, banger_error *err)
 {
-    AUTO_FREE char *self = realpath("/proc/self/exe", NULL);
-    char *slash = self != NULL ? strrchr(self, '/') : NULL;
-    if (slash == NULL) {
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (length < 0) {
         return error_sys(err, errno, "cannot tell where this program lies");
     }
-    *slash = '\0';
+    self[length] = '\0';
+    *strrchr(self, '/') = '\0';
     for (size_t i = 0; i < COUNT_OF(places); i++) {
         AUTO_FREE char *plugins = resolve_folder(self, places[i].plugins);
         AUTO_FREE char *libexec = resolve_folder(self, places[i].libexec);

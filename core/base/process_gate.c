@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 enum child_step { STEP_DESCRIPTORS, STEP_SESSION, STEP_FOLDER, STEP_EXECUTE };
@@ -66,11 +67,14 @@ static int close_all_but(int a, int b)
     return close_range(high + 1, ~0U, 0);
 }
 
+/* By the system call: libc refuses to touch the two signals that it keeps for itself (32, 33), and a
+ * parent may have handed those down ignored. What is written is the kernel's struct sigaction, all
+ * zero: SIG_DFL, no flags, no mask; 8 bytes of mask (rt_sigaction(2), "C library/kernel differences"). */
 static void reset_signals(void)
 {
-    struct sigaction plain = {.sa_handler = SIG_DFL};
+    static const uint64_t plain[4];
     for (int number = 1; number < NSIG; number++) {
-        (void)sigaction(number, &plain, NULL); /* refused for KILL, STOP and libc's own */
+        (void)syscall(SYS_rt_sigaction, number, plain, NULL, sizeof(uint64_t)); /* not KILL, STOP */
     }
     sigset_t none;
     (void)sigemptyset(&none);

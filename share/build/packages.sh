@@ -9,7 +9,7 @@ build="gcc make pkg-config libc6-dev musl-tools linux-libc-dev
   libssl-dev liblz4-dev liblzma-dev libzstd-dev"
 run="qemu-system-x86 busybox-static e2fsprogs ca-certificates"
 images="mmdebstrap"
-test="libcmocka-dev bats g++ python3 strace git clang-14 libclang-rt-14-dev bash-completion util-linux"
+test="libcmocka-dev bats g++ python3 procps strace git clang-14 libclang-rt-14-dev bash-completion util-linux"
 lint="clang-format-14 clang-tidy-14 cppcheck shellcheck"
 
 wanted=""
