@@ -256,18 +256,24 @@ static void *run_session(void *context)
     return NULL;
 }
 
+/* What has come from a terminal. One read may bring several of the texts that are waited for. */
+struct seen {
+    char text[4096];
+    size_t used;
+};
+
 /* Reads from the terminal until `text` has come. */
-static void expect_on(int master, const char *text)
+static void expect_on(int master, struct seen *seen, const char *text)
 {
-    char all[4096] = "";
-    size_t used = 0;
-    while (strstr(all, text) == NULL) {
+    while (strstr(seen->text, text) == NULL) {
         struct pollfd ready = {.fd = master, .events = POLLIN};
-        assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
-        ssize_t got = read(master, all + used, sizeof(all) - 1 - used);
+        if (poll(&ready, 1, PATIENCE_MS) != 1) {
+            fail_msg("no '%s' in '%s'", text, seen->text);
+        }
+        ssize_t got = read(master, seen->text + seen->used, sizeof(seen->text) - 1 - seen->used);
         assert_true(got > 0);
-        used += (size_t)got;
-        all[used] = '\0';
+        seen->used += (size_t)got;
+        seen->text[seen->used] = '\0';
     }
 }
 
@@ -285,6 +291,7 @@ static void test_terminal(void **state)
     struct buf open = BUF_INIT;
     int master;
     struct tty_run run = {.tty = true};
+    struct seen seen = {.used = 0};
     assert_int_equal(openpty(&master, &run.slave, NULL, NULL, &size), 0);
     assert_int_equal(tcgetattr(run.slave, &before), 0);
     const struct exec_request request = {
@@ -294,15 +301,15 @@ static void test_terminal(void **state)
     assert_true(run.stream >= 0);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, run_session, &run), 0);
-    expect_on(master, "30 100");
-    expect_on(master, "ready");
+    expect_on(master, &seen, "30 100");
+    expect_on(master, &seen, "ready");
     assert_int_equal(tcgetattr(run.slave, &after), 0);
     assert_int_equal(after.c_lflag & (ICANON | ECHO), 0);
     size.ws_row = 41;
     size.ws_col = 121;
     assert_int_equal(ioctl(master, TIOCSWINSZ, &size), 0);
     assert_int_equal(pthread_kill(thread, SIGWINCH), 0); /* not our controlling terminal */
-    expect_on(master, "41 121");
+    expect_on(master, &seen, "41 121");
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(run.status, 4);
     assert_int_equal(tcgetattr(run.slave, &after), 0);
