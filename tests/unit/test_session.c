@@ -324,15 +324,16 @@ static void test_signals_are_forwarded(void **state)
 {
     int pair[2];
     struct tty_run run = {.tty = false};
+    struct seen seen = {.used = 0};
     pthread_t thread;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     run.slave = pair[0];
     run.stream = shell_stream(*state, "trap 'echo got; exit 5' INT; echo ready; "
                                       "while :; do sleep 0.05; done");
     assert_int_equal(pthread_create(&thread, NULL, run_session, &run), 0);
-    expect_on(pair[1], "ready");
+    expect_on(pair[1], &seen, "ready");
     assert_int_equal(pthread_kill(thread, SIGINT), 0);
-    expect_on(pair[1], "got");
+    expect_on(pair[1], &seen, "got");
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(run.status, 5);
     (void)close(run.stream);
