@@ -7,6 +7,7 @@
 #include "lifecycle/choose.h"
 #include "store/vm_table.h"
 
+#include <stdatomic.h>
 #include <unistd.h>
 
 METHOD(method_daemon_status)
@@ -85,7 +86,7 @@ static json_t *plugin_view(struct capability *capability)
                      provided_kinds(capability), "hooks", hook_counters(capability), "on_error",
                      capability->on_error == ON_ERROR_WARN ? "warn" : "abort", "timeout_ms",
                      (json_int_t)capability->timeout_ms, "stuck",
-                     __atomic_load_n(&capability->stuck, __ATOMIC_RELAXED));
+                     atomic_load(&capability->stuck));
 }
 
 METHOD(method_plugin_list)

@@ -62,8 +62,8 @@ void channel_reference(struct channel *channel);
 void channel_release(struct channel *channel);
 void channel_set_ready(struct channel *channel);
 
-/* Begins connecting. */
-void channel_link_start(void *channel);
+/* Begins connecting; the context is the channel (loop_post). */
+void channel_link_start(void *context);
 /* Takes a connected socket in place of connecting; for tests. */
 void channel_link_adopt(struct channel *channel, int fd);
 /* Ends the link and all streams for good; the first reason stays. */

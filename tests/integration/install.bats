@@ -17,7 +17,7 @@ setup() {
     lib/systemd/system/bangerd.service share/doc/banger/README.md; do
     [ -s "$root/usr/$file" ] || { echo "missing: $file"; return 1; }
   done
-  ! grep -r '@[A-Z]*@' "$root/usr/lib/pkgconfig" "$root/usr/lib/systemd"
+  run ! grep -r '@[A-Z]*@' "$root/usr/lib/pkgconfig" "$root/usr/lib/systemd"
   make -s -C "$repo" BUILD="$BANGER_BUILD" PREFIX=/usr DESTDIR="$root" uninstall
   is "$(find "$root" -type f)" ""
 }
