@@ -19,11 +19,50 @@
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define CGROUP_PARENT CGROUP_ROOT "/banger"
 
+/* Whether the file, a list of words, has this one. */
+static bool file_has_word(const char *path, const char *word)
+{
+    AUTO_BUF struct buf text = BUF_INIT;
+    if (file_read(path, 4096, &text, NULL) < 0 || text.data == NULL) {
+        return false;
+    }
+    char *rest = text.data;
+    for (char *at = strsep(&rest, " \n"); at != NULL; at = strsep(&rest, " \n")) {
+        if (strcmp(at, word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A cgroup with processes of its own hands no controller on, unless it is the hierarchy's real root,
+ * which has no type. The "root" that a container sees is as a rule an ordinary one with processes
+ * (cgroup-v2.rst, "No Internal Process Constraint"). */
+static bool root_hands_on(void)
+{
+    AUTO_BUF struct buf processes = BUF_INIT;
+    return access(CGROUP_ROOT "/cgroup.type", F_OK) < 0 ||
+           (file_read(CGROUP_ROOT "/cgroup.procs", 1 << 20, &processes, NULL) == 0 &&
+            processes.length == 0);
+}
+
 bool cgroup_available(void)
 {
+    static const char *const needed[] = {"cpu", "memory", "pids"};
     struct statfs info;
-    return statfs(CGROUP_ROOT, &info) == 0 && (unsigned long)info.f_type == CGROUP2_SUPER_MAGIC &&
-           access(CGROUP_ROOT "/cgroup.subtree_control", W_OK) == 0;
+    if (statfs(CGROUP_ROOT, &info) < 0 || (unsigned long)info.f_type != CGROUP2_SUPER_MAGIC ||
+        access(CGROUP_ROOT "/cgroup.subtree_control", W_OK) < 0) {
+        return false;
+    }
+    for (size_t i = 0; i < COUNT_OF(needed); i++) {
+        bool there =
+            file_has_word(CGROUP_ROOT "/cgroup.subtree_control", needed[i]) ||
+            (file_has_word(CGROUP_ROOT "/cgroup.controllers", needed[i]) && root_hands_on());
+        if (!there) {
+            return false;
+        }
+    }
+    return true;
 }
 
 char *cgroup_path(const char *vm_id)
@@ -33,8 +72,8 @@ char *cgroup_path(const char *vm_id)
 
 static int check_path(const char *path, banger_error *err)
 {
-    const char *id = path + strlen(CGROUP_PARENT "/");
-    if (!str_starts(path, CGROUP_PARENT "/") || strlen(id) != ID_LENGTH || !id_is_prefix(id)) {
+    const char *id = str_starts(path, CGROUP_PARENT "/") ? path + strlen(CGROUP_PARENT "/") : "";
+    if (strlen(id) != ID_LENGTH || !id_is_prefix(id)) {
         return error_set(err, BANGER_EINTERNAL, "'%s' is not a cgroup of ours", path);
     }
     return 0;
@@ -55,9 +94,18 @@ static int write_value(const char *dir, const char *file, const char *value, ban
 
 static bool is_limit_name(const char *name)
 {
+    size_t controller = strspn(name, "abcdefghijklmnopqrstuvwxyz");
     size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz._");
-    return name[length] == '\0' && length > 2 && length < 64 && strchr(name, '.') != NULL &&
-           name[0] != '.' && strstr(name, "..") == NULL && !str_starts(name, "cgroup.");
+    return controller > 0 && name[controller] == '.' && name[length] == '\0' && length < 64 &&
+           length > controller + 1 && strstr(name, "..") == NULL && !str_starts(name, "cgroup.");
+}
+
+/* One that this kernel lacks is noticed when its limit is written. */
+static void enable_controller(const char *limit)
+{
+    AUTO_FREE char *word = str_format("+%.*s", (int)strcspn(limit, "."), limit);
+    (void)write_value(CGROUP_ROOT, "cgroup.subtree_control", word, NULL);
+    (void)write_value(CGROUP_PARENT, "cgroup.subtree_control", word, NULL);
 }
 
 static int write_limits(const char *path, const json_t *limits, banger_error *err)
@@ -66,8 +114,9 @@ static int write_limits(const char *path, const json_t *limits, banger_error *er
     json_t *value = NULL;
     json_object_foreach ((json_t *)limits, name, value) {
         if (!is_limit_name(name)) {
-            return error_set(err, BANGER_EINVALID, "'%s' is not the name of a cgroup limit", name);
+            return error_set(err, BANGER_EINTERNAL, "'%s' is not the name of a cgroup limit", name);
         }
+        enable_controller(name);
         AUTO_FREE char *text =
             json_is_string(value) ? xstrdup(json_string_value(value)) : json_text(value);
         if (write_value(path, name, text, err) < 0) {
@@ -81,12 +130,6 @@ int cgroup_create(const char *path, const json_t *limits, banger_error *err)
 {
     if (check_path(path, err) < 0 || dir_make(path, 0755, err) < 0) {
         return -1;
-    }
-    /* A controller that this kernel lacks is noticed when its limit is written. */
-    static const char *const controllers[] = {"+memory", "+cpu", "+pids"};
-    for (size_t i = 0; i < COUNT_OF(controllers); i++) {
-        (void)write_value(CGROUP_ROOT, "cgroup.subtree_control", controllers[i], NULL);
-        (void)write_value(CGROUP_PARENT, "cgroup.subtree_control", controllers[i], NULL);
     }
     return write_limits(path, limits, err);
 }

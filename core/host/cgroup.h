@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One cgroup v2 a VM, /sys/fs/cgroup/banger/ID: limits for the VMM and an end for whatever it left.
- * Only where the unified hierarchy is mounted with its controllers and we may write to it.
+ * Only where the unified hierarchy is mounted, we may write to it, and it has, or can be given, the
+ * controllers cpu, memory and pids.
  */
 #ifndef HOST_CGROUP_H
 #define HOST_CGROUP_H
