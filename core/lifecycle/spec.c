@@ -108,6 +108,9 @@ static int check_labels(const struct field *field, const json_t *value, banger_e
             return wrong_shape(field, "an object of strings", err);
         }
         AUTO_FREE char *pair = str_format("%s=%s", key, str_or(json_string_value(text), ""));
+        if (strchr(key, '=') != NULL) { /* the pair would be read with another key */
+            return error_set(err, BANGER_EINVALID, "invalid label '%.64s': a key has no '='", key);
+        }
         if (name_check_label_pair(pair, err) < 0) {
             return -1;
         }
@@ -229,7 +232,11 @@ json_t *spec_change(const json_t *old, const json_t *changes, banger_error *err)
             return NULL;
         }
         if (field->type == JSON_OBJECT) {
-            merge_labels(json_object_get(spec, key), value);
+            json_t *labels = json_object_get(spec, key);
+            merge_labels(labels, value);
+            if (check_labels(field, labels, err) < 0) { /* too many, together */
+                return NULL;
+            }
         } else {
             (void)json_object_set_new(spec, key, json_deep_copy(value));
         }
