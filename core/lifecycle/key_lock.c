@@ -104,12 +104,13 @@ void key_lock_release(struct key_lock *lock)
     (void)pthread_mutex_unlock(&locks->mutex);
 }
 
-bool key_lock_is_held(struct key_locks *locks, const char *kind, const char *name)
+unsigned key_lock_users(struct key_locks *locks, const char *kind, const char *name)
 {
     char *key = str_format("%s:%s", kind, name);
     (void)pthread_mutex_lock(&locks->mutex);
-    bool held = find(locks, key) != NULL;
+    const struct key_lock *lock = find(locks, key);
+    unsigned users = lock != NULL ? lock->users : 0;
     (void)pthread_mutex_unlock(&locks->mutex);
     free(key);
-    return held;
+    return users;
 }

@@ -7,8 +7,6 @@
 #ifndef LIFECYCLE_KEY_LOCK_H
 #define LIFECYCLE_KEY_LOCK_H
 
-#include <stdbool.h>
-
 struct key_locks;
 struct key_lock;
 
@@ -17,7 +15,8 @@ void key_locks_free(struct key_locks *locks);
 
 struct key_lock *key_lock_take(struct key_locks *locks, const char *kind, const char *name);
 void key_lock_release(struct key_lock *lock); /* NULL is fine */
-bool key_lock_is_held(struct key_locks *locks, const char *kind, const char *name);
+/* How many hold it (one) or wait for it; 0: it is free. */
+unsigned key_lock_users(struct key_locks *locks, const char *kind, const char *name);
 
 static inline void cleanup_key_lock(struct key_lock **lock)
 {

@@ -276,7 +276,7 @@ int lifecycle_prune(struct engine *engine, const struct caller *caller, json_t *
     for (size_t i = 0; i < list.count && goes_on; i++) {
         const struct vm_record *vm = &list.items[i];
         banger_error failure = BANGER_ERROR_INIT;
-        if (vm->state == VM_RUNNING || key_lock_is_held(engine->locks, "vm", vm->id)) {
+        if (vm->state == VM_RUNNING || key_lock_users(engine->locks, "vm", vm->id) > 0) {
             continue;
         }
         if (prune_vm(engine, caller, vm->id, deleted, &failure) < 0 &&

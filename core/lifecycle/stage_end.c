@@ -102,8 +102,10 @@ int stage_graceful_shutdown(struct operation *op, banger_error *err)
     if (ended <= 0) {
         return ended;
     }
-    operation_warn(op, "%s did not end within %lld ms: sending TERM", op->vm.name,
-                   (long long)patience);
+    if (patience > 0) {
+        operation_warn(op, "%s did not end within %lld ms: sending TERM", op->vm.name,
+                       (long long)patience);
+    }
     return stage_kill_running_vm(op, err);
 }
 

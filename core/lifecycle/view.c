@@ -83,7 +83,7 @@ static const char *kernel_name(const struct view_names *names, const char *id)
 /* What changes by itself. */
 static void add_now(json_t *view, struct engine *engine, const struct vm_record *vm)
 {
-    if (key_lock_is_held(engine->locks, "vm", vm->id)) {
+    if (key_lock_users(engine->locks, "vm", vm->id) > 0) {
         (void)json_object_set_new(view, "busy", json_true());
     }
     if (vm->state == VM_RUNNING) {
