@@ -71,15 +71,28 @@ static const char *const only_vm[] = {"vm", NULL};
 static const char *const vm_and_timeout[] = {"vm", "timeout_ms", NULL};
 static const char *const vm_and_signal[] = {"vm", "signal", NULL};
 
-METHOD(method_vm_start)
+/* An operation that takes a VM and nothing else. */
+static int run_on_vm(struct daemon *daemon, struct rpc_request *request, const json_t *params,
+                     int (*operation)(struct engine *engine, const struct caller *caller,
+                                      const char *vm, json_t **result, banger_error *err),
+                     json_t **result, banger_error *err)
 {
-    struct daemon *daemon = context;
     struct caller caller = daemon_caller(request);
     const char *vm = NULL;
     if (take_vm(daemon, params, only_vm, &vm, err) < 0) {
         return -1;
     }
-    return lifecycle_start(&daemon->engine, &caller, vm, result, err);
+    return operation(&daemon->engine, &caller, vm, result, err);
+}
+
+METHOD(method_vm_start)
+{
+    return run_on_vm(context, request, params, lifecycle_start, result, err);
+}
+
+METHOD(method_vm_delete)
+{
+    return run_on_vm(context, request, params, lifecycle_delete, result, err);
 }
 
 #define STOP_TIMEOUT_MAX_MS (INT64_C(3600) * 1000)
@@ -97,9 +110,13 @@ static int take_timeout(const json_t *params, int64_t *timeout_ms, banger_error 
     return 0;
 }
 
-METHOD(method_vm_stop)
+/* An operation that asks the guest to end, and for how long. */
+static int run_ending(struct daemon *daemon, struct rpc_request *request, const json_t *params,
+                      int (*operation)(struct engine *engine, const struct caller *caller,
+                                       const char *vm, int64_t timeout_ms, json_t **result,
+                                       banger_error *err),
+                      json_t **result, banger_error *err)
 {
-    struct daemon *daemon = context;
     struct caller caller = daemon_caller(request);
     const char *vm = NULL;
     int64_t timeout_ms = -1;
@@ -107,20 +124,17 @@ METHOD(method_vm_stop)
         take_timeout(params, &timeout_ms, err) < 0) {
         return -1;
     }
-    return lifecycle_stop(&daemon->engine, &caller, vm, timeout_ms, result, err);
+    return operation(&daemon->engine, &caller, vm, timeout_ms, result, err);
+}
+
+METHOD(method_vm_stop)
+{
+    return run_ending(context, request, params, lifecycle_stop, result, err);
 }
 
 METHOD(method_vm_restart)
 {
-    struct daemon *daemon = context;
-    struct caller caller = daemon_caller(request);
-    const char *vm = NULL;
-    int64_t timeout_ms = -1;
-    if (take_vm(daemon, params, vm_and_timeout, &vm, err) < 0 ||
-        take_timeout(params, &timeout_ms, err) < 0) {
-        return -1;
-    }
-    return lifecycle_restart(&daemon->engine, &caller, vm, timeout_ms, result, err);
+    return run_ending(context, request, params, lifecycle_restart, result, err);
 }
 
 METHOD(method_vm_kill)
@@ -136,17 +150,6 @@ METHOD(method_vm_kill)
         return -1;
     }
     return lifecycle_kill(&daemon->engine, &caller, vm, number, result, err);
-}
-
-METHOD(method_vm_delete)
-{
-    struct daemon *daemon = context;
-    struct caller caller = daemon_caller(request);
-    const char *vm = NULL;
-    if (take_vm(daemon, params, only_vm, &vm, err) < 0) {
-        return -1;
-    }
-    return lifecycle_delete(&daemon->engine, &caller, vm, result, err);
 }
 
 METHOD(method_vm_set)
