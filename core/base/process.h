@@ -47,6 +47,7 @@ struct process_spec {
     int stdout_fd;     /* -1: /dev/null */
     int stderr_fd;     /* -1: /dev/null */
     bool new_session;  /* outlives us: setsid, so that no terminal's signal reaches it */
+    bool ends_with_us; /* killed when the thread that starts it ends, so also with the daemon */
 };
 
 struct process_gate {
@@ -64,7 +65,8 @@ int process_release(struct process_gate *gate, banger_error *err);
 /* Ends a child that still waits, and reaps it. Harmless after process_release. */
 void process_abandon(struct process_gate *gate);
 
-/* Runs a program to its end, without a shell. Output beyond `limit` bytes a stream is dropped and
+/* Runs a program to its end, without a shell. It does not outlive us (its own children may): nobody
+ * else could know of it. Output beyond `limit` bytes a stream is dropped and
  * the program is killed; it is also killed at the deadline. */
 struct process_result {
     int status; /* exit status, or 128 + signal */

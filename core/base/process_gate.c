@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -35,6 +36,7 @@ struct child_plan {
     char *const *envp;
     const char *cwd;
     bool new_session;
+    pid_t ends_with; /* 0: it outlives us */
     int stdio[3];
     int gate_fd;
     int status_fd;
@@ -105,6 +107,14 @@ static void __attribute__((noreturn)) child_main(const struct child_plan *plan)
     }
     if (plan->new_session && setsid() < 0) {
         child_fail(plan, STEP_SESSION);
+    }
+    if (plan->ends_with != 0) {
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
+            child_fail(plan, STEP_SESSION);
+        }
+        if (getppid() != plan->ends_with) { /* it released us, and was killed before the prctl */
+            _exit(0);
+        }
     }
     reset_signals();
     wait_at_gate(plan->gate_fd);
@@ -195,6 +205,7 @@ int process_fork_gated(const struct process_spec *spec, struct process_gate *gat
                               .envp = spec->envp != NULL ? spec->envp : minimal_environment,
                               .cwd = str_or(spec->cwd, "/"),
                               .new_session = spec->new_session,
+                              .ends_with = spec->ends_with_us ? getpid() : 0,
                               .stdio = {-1, -1, -1}};
     int result = -1;
     if (plan_stdio(spec, plan.stdio, err) == 0 && plan_channels(gate_pair, status_pair, err) == 0) {

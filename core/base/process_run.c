@@ -126,7 +126,8 @@ static pid_t run_start(char *const *argv, struct run_stream streams[2], banger_e
                                 .stdin_fd = -1,
                                 .stdout_fd = out_end,
                                 .stderr_fd = errors_end,
-                                .new_session = true};
+                                .new_session = true,
+                                .ends_with_us = true};
     struct process_gate gate;
     if (process_fork_gated(&spec, &gate, err) < 0 || process_release(&gate, err) < 0) {
         return error_prefix(err, "%s: ", argv != NULL ? str_or(argv[0], "") : "");

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -416,6 +417,38 @@ static void *fork_many(void *context)
     return NULL;
 }
 
+/* We are killed while it runs: then it is, too. */
+static void a_run_does_not_outlive_us(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/banger-run-XXXXXX"; /* a named pipe on which the program tells its PID */
+    assert_non_null(mkdtemp(path));
+    char fifo[64];
+    char script[128];
+    (void)snprintf(fifo, sizeof(fifo), "%s/pid", path);
+    (void)snprintf(script, sizeof(script), "echo $$ >%s; exec sleep 1000", fifo);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    pid_t starter = fork();
+    if (starter == 0) {
+        struct process_result result;
+        (void)process_run(ARGV((char[]){"/bin/sh"}, (char[]){"-c"}, script), OUTPUT_LIMIT,
+                          deadline_in(LIMIT_MS), &result, NULL);
+        _exit(0);
+    }
+    FILE *told = fopen(fifo, "re");
+    int pid = 0;
+    assert_int_equal(fscanf(told, "%d", &pid), 1);
+    (void)fclose(told);
+    AUTO_CLOSE int pidfd = pidfd_open(pid, 0);
+    assert_true(pidfd >= 0);
+    assert_false(process_has_ended(pidfd));
+    assert_int_equal(kill(starter, SIGKILL), 0);
+    assert_int_equal(waitpid(starter, NULL, 0), starter);
+    assert_int_equal(process_wait(pidfd, deadline_in(LIMIT_MS), NULL, NULL), 0);
+    assert_int_equal(unlink(fifo), 0);
+    assert_int_equal(rmdir(path), 0);
+}
+
 /* A gate inherited by another thread's child would hang the release; memory locked at the fork
  * would hang the child. */
 static void threads_fork_beside_each_other(void **state)
@@ -469,6 +502,7 @@ int main(void)
         cmocka_unit_test(output_up_to_the_limit_is_kept),
         cmocka_unit_test(a_run_past_its_deadline_is_killed_with_its_children),
         cmocka_unit_test(a_grandchild_that_holds_the_pipe_is_not_waited_for),
+        cmocka_unit_test(a_run_does_not_outlive_us),
         cmocka_unit_test(threads_fork_beside_each_other),
         cmocka_unit_test(programs_are_found_in_path),
     };
