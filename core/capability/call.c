@@ -143,6 +143,9 @@ int call_error(struct banger_call *call, const banger_error *problem)
 {
     if (!call->failed) {
         call->error = *problem;
+        if (problem->code == BANGER_EINVALID) { /* a plugin's arguments are not the user's input */
+            call->error.code = BANGER_EINTERNAL;
+        }
     }
     return -1;
 }

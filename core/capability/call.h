@@ -70,7 +70,8 @@ bool call_enter(struct banger_call *call);
 void call_leave(struct banger_call *call);
 
 /* Records a host function's failure, unless host->fail said why already; the latest counts, since
- * an earlier one was evidently survived. Returns -1. */
+ * an earlier one was evidently survived. What is invalid is the plugin's defect: EINVALID, with which
+ * the CLI ends as after a wrong flag, is for host->fail alone. Returns -1. */
 int call_error(struct banger_call *call, const banger_error *problem);
 /* The same in one go. */
 int call_refuse(struct banger_call *call, enum banger_code code, const char *format, ...)

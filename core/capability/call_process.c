@@ -80,20 +80,6 @@ int call_spawn(struct banger_call *call, const char *argv_json, const char *opti
 /* -- run -----------------------------------------------------------------------------------------
  */
 
-/* A program's output as a JSON string. What is not UTF-8 has each byte beyond ASCII replaced. */
-static json_t *output_to_json(const struct buf *output)
-{
-    json_t *text = json_stringn(str_or(output->data, ""), output->length);
-    if (text != NULL) {
-        return text;
-    }
-    AUTO_FREE char *ascii = xmalloc(output->length);
-    for (size_t i = 0; i < output->length; i++) {
-        ascii[i] = (unsigned char)output->data[i] < 0x80 ? output->data[i] : '?';
-    }
-    return json_stringn(ascii, output->length);
-}
-
 /* Bounded by the call's own deadline, it needs no call_enter: nothing of the operation is used. */
 int call_run(struct banger_call *call, const char *argv_json, const char **result)
 {
@@ -113,7 +99,7 @@ int call_run(struct banger_call *call, const char *argv_json, const char **resul
     if (outcome == 0) {
         AUTO_JSON json_t *json =
             json_pack("{s:i, s:o, s:o}", "status", output.status, "stdout",
-                      output_to_json(&output.out), "stderr", output_to_json(&output.err));
+                      json_lossy_output(&output.out), "stderr", json_lossy_output(&output.err));
         *result = call_keep_json(call, json);
     }
     process_result_free(&output);

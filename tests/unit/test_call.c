@@ -478,6 +478,36 @@ static void resources_come_back_in_cleanup(void **state)
     assert_int_equal(dir_remove(folder, NULL), 0);
 }
 
+static int contribute_nonsense(const struct banger_host *host, struct banger_call *call)
+{
+    return host->contribute(call, "vcpu", "\"many\"");
+}
+
+static int blame_the_user(const struct banger_host *host, struct banger_call *call)
+{
+    (void)host->contribute(call, "vcpu", "\"many\"");
+    return (host->fail)(call, BANGER_EINVALID, "the user said so");
+}
+
+/* EINVALID ends the CLI as a wrong flag does: a plugin's wrong argument is none of the user's. */
+static void only_a_plugin_says_what_is_invalid(void **state)
+{
+    struct operation *operation = *state;
+    static const struct banger_hooks nonsense = {.size = sizeof(nonsense),
+                                                 .contributeMachineConfig = contribute_nonsense};
+    static const struct banger_hooks blame = {.size = sizeof(blame),
+                                              .contributeMachineConfig = blame_the_user};
+    struct capability *x = add(operation->registry, "x", &nonsense);
+    struct capability *y = add(operation->registry, "y", &blame);
+    banger_error err = BANGER_ERROR_INIT;
+    (void)scope_compose(operation->scope);
+    assert_int_equal(dispatch_hook_of(operation->scope, x, HOOK_CONTRIBUTE, &err), -1);
+    assert_int_equal(err.code, BANGER_EINTERNAL);
+    err = BANGER_ERROR_INIT;
+    assert_int_equal(dispatch_hook_of(operation->scope, y, HOOK_CONTRIBUTE, &err), -1);
+    assert_int_equal(err.code, BANGER_EINVALID);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -495,6 +525,7 @@ int main(void)
         TEST(services_do_the_rest),
         TEST(what_is_not_offered_says_so),
         TEST(resources_come_back_in_cleanup),
+        TEST(only_a_plugin_says_what_is_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
