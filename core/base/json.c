@@ -29,20 +29,27 @@ char *json_text(const json_t *json)
     return text != NULL ? text : xstrdup("null");
 }
 
-json_t *json_lossy_string(const char *text)
+static json_t *lossy(const char *bytes, size_t length)
 {
-    if (text == NULL) {
-        return json_null();
-    }
-    json_t *string = json_string(text);
+    json_t *string = json_stringn(bytes, length);
     if (string != NULL) {
         return string;
     }
-    AUTO_FREE char *ascii = xstrdup(text);
-    for (char *at = ascii; *at != '\0'; at++) {
-        *at = (unsigned char)*at < 0x80 ? *at : '?';
+    AUTO_FREE char *ascii = xmalloc(length);
+    for (size_t i = 0; i < length; i++) {
+        ascii[i] = (unsigned char)bytes[i] < 0x80 ? bytes[i] : '?';
     }
-    return json_string(ascii);
+    return json_stringn(ascii, length);
+}
+
+json_t *json_lossy_string(const char *text)
+{
+    return text != NULL ? lossy(text, strlen(text)) : json_null();
+}
+
+json_t *json_lossy_output(const struct buf *output)
+{
+    return lossy(str_or(output->data, ""), output->length);
 }
 
 json_t *json_at(const json_t *json, const char *dotted)

@@ -4,6 +4,7 @@
 #define BASE_JSON_H
 
 #include "error.h"
+#include "str.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -14,6 +15,8 @@ json_t *json_parse(const char *what, const char *text, size_t length, banger_err
 char *json_text(const json_t *json);
 /* A string whatever the bytes are: those that jansson refuses become '?'. NULL gives null. */
 json_t *json_lossy_string(const char *text);
+/* The same of what a program wrote, zero bytes included; never null. */
+json_t *json_lossy_output(const struct buf *output);
 /* The value at "a.b.c" in nested objects; a borrowed reference or NULL. */
 json_t *json_at(const json_t *json, const char *dotted);
 /* Sets the value at "a.b.c", making objects on the way. Steals `value`; one that cannot be set

@@ -72,9 +72,8 @@ static int encode(const json_t *request, struct buf *out, banger_error *err)
 
 static json_t *result_json(const struct channel_result *result)
 {
-    return json_pack("{s:i, s:s%, s:s%}", "status", result->status, "stdout",
-                     str_or(result->out.data, ""), result->out.length, "stderr",
-                     str_or(result->err.data, ""), result->err.length);
+    return json_pack("{s:i, s:o, s:o}", "status", result->status, "stdout",
+                     json_lossy_output(&result->out), "stderr", json_lossy_output(&result->err));
 }
 
 int guest_run(struct engine *engine, const char *vm_id, const json_t *request, int64_t timeout_ms,
@@ -98,8 +97,5 @@ int guest_run(struct engine *engine, const char *vm_id, const json_t *request, i
     }
     *result = result_json(&done);
     channel_result_free(&done);
-    if (*result == NULL) {
-        return error_set(err, BANGER_EGUEST, "the program's output is not UTF-8");
-    }
     return 0;
 }

@@ -3,13 +3,13 @@
  * The identity of the plugin ABI: what a loader checks before it believes anything else.
  *
  * Rules (the whole ABI follows them):
- *  - `magic` and `abi_major` are the first two fields of the descriptor and are read before any
- * other.
+ *  - `magic` and `abi_major` are the first two fields of the descriptor and are read before all
+ *    others.
  *  - Every struct that crosses the boundary starts with its own `size` in bytes (the descriptor
- * right after magic and ABI) and only ever grows at its end. A reader touches a field only when the
- *    writer's `size` covers it; use BANGER_HAS for that.
+ *    right after magic and ABI) and only ever grows at its end. A reader touches a field only when
+ *    the writer's `size` covers it; use BANGER_HAS for that.
  *  - All text is UTF-8, NUL-terminated. All structured data is JSON text. No pointer in a call's
- * data means anything in another process, so that the same plugin can be run in a child process.
+ *    data means anything in another process, so that the same plugin can be run in a child process.
  */
 #ifndef BANGER_ABI_H
 #define BANGER_ABI_H

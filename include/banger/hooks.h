@@ -31,7 +31,8 @@ struct banger_hooks {
     banger_hook prepare;
     /* Say what the machine needs. Pure: `banger vm plan` calls it for a VM that is not started. */
     banger_hook contributeMachineConfig;
-    /* The guest's agent answers; host->guest_exec works. */
+    /* The guest's agent answers; host->guest_exec works (unless the VMM has no agent, as vmm.launch
+     * says: then the machine has been launched, and guest_exec fails). */
     banger_hook postStart;
     /* Hand back everything in `resources`. Idempotent; never assumes that prepare ran. */
     banger_hook cleanup;

@@ -77,7 +77,9 @@ struct banger_host {
      * there can be only one, fails and names who set the first. */
     int (*contribute)(struct banger_call *call, const char *section, const char *json);
     /* Stores a value for this VM's present run; any plugin reads it back as runtime.NAME.KEY, NAME
-     * being this plugin's name. Forgotten when the VM's cleanup is done. */
+     * being this plugin's name. Forgotten when the VM's cleanup is done. Only a start's end makes it
+     * last: a daemon that dies before that comes back without it. What cleanup needs to know goes
+     * into the journal's attributes. */
     int (*set_json)(struct banger_call *call, const char *key, const char *json);
     /* Appends to `banger events`. `name` is [a-z][a-z0-9_.-]*; the host prefixes the plugin's name.
      */
@@ -105,11 +107,12 @@ struct banger_host {
     int (*spawn)(struct banger_call *call, const char *argv_json, const char *options_json);
     /* Runs a program on the host to its end, without a shell, bounded in time by the hook's
      * deadline and in output: `result` gets {"status":0,"stdout":"...","stderr":"..."} (1 MiB
-     * each). */
+     * each; bytes that are no UTF-8 become '?'). Allowed in every hook, also in those that must have
+     * no side effects: to ask, not to change. */
     int (*run)(struct banger_call *call, const char *argv_json, const char **result);
     /* postStart, configure: runs a program in the guest through the agent. `request_json`:
-     * {"argv":[...], "stdin":"...", "env":{}, "cwd":"/", "timeout_ms":10000}; the result is as in
-     * `run`. A status other than 0 is not a failure of this function. */
+     * {"argv":[...], "stdin":"...", "env":{}, "cwd":"/", "user":"...", "timeout_ms":10000}; the
+     * result is as in `run`. A status other than 0 is not a failure of this function. */
     int (*guest_exec)(struct banger_call *call, const char *request_json, const char **result);
 };
 
