@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * 1. An entry is made by a start (or by the reconcile of a restarted daemon) and taken out by the
- *    cleanup. Both run under the VM's lock; the table's own mutex only guards the list.
+ *    cleanup. Both run under the VM's lock; the table's own mutex only guards the lists.
  * 2. The loop watches the pidfd. When it becomes readable the watch goes and a worker is asked to
  *    run lifecycle_vm_ended, which takes the VM's lock and looks again: a stop that was on its way has
  *    then done the work already.
@@ -24,7 +24,7 @@
 struct live_vm {
     struct live_vm *next;
     struct engine *engine;
-    unsigned references; /* the list, the loop's watch, each channel user */
+    unsigned references; /* the table, the loop's watch, each channel user */
     char id[ID_LENGTH + 1];
     struct process_id process;
     int pidfd;
@@ -33,9 +33,11 @@ struct live_vm {
     bool removed;
 };
 
+#define BUCKETS 256 /* a list of 1,000 VMs looks each of them up */
+
 struct live_table {
     pthread_mutex_t mutex;
-    struct live_vm *first;
+    struct live_vm *buckets[BUCKETS];
 };
 
 struct live_table *live_table_new(void)
@@ -45,13 +47,21 @@ struct live_table *live_table_new(void)
     return table;
 }
 
+/* Where the pointer to the VM is, or the NULL behind the last of its bucket. Ids are random, so that
+ * their first two digits spread them well. */
+static struct live_vm **find_link(struct live_table *table, const char *vm_id)
+{
+    const char digits[] = {vm_id[0], vm_id[1], '\0'};
+    struct live_vm **link = &table->buckets[strtoul(digits, NULL, 16) % BUCKETS];
+    while (*link != NULL && strcmp((*link)->id, vm_id) != 0) {
+        link = &(*link)->next;
+    }
+    return link;
+}
+
 static struct live_vm *find(struct live_table *table, const char *vm_id)
 {
-    struct live_vm *vm = table->first;
-    while (vm != NULL && strcmp(vm->id, vm_id) != 0) {
-        vm = vm->next;
-    }
-    return vm;
+    return *find_link(table, vm_id);
 }
 
 static void entry_free(struct live_vm *vm)
@@ -83,11 +93,13 @@ static void unref(struct live_vm *vm)
 
 void live_table_free(struct live_table *table)
 {
-    while (table != NULL && table->first != NULL) {
-        struct live_vm *vm = table->first;
-        table->first = vm->next;
-        loop_watch_remove(vm->watch);
-        entry_free(vm);
+    for (size_t i = 0; table != NULL && i < BUCKETS; i++) {
+        while (table->buckets[i] != NULL) {
+            struct live_vm *vm = table->buckets[i];
+            table->buckets[i] = vm->next;
+            loop_watch_remove(vm->watch);
+            entry_free(vm);
+        }
     }
     if (table != NULL) {
         (void)pthread_mutex_destroy(&table->mutex);
@@ -155,10 +167,11 @@ void live_add(struct engine *engine, const char *vm_id, const struct process_id 
     (void)snprintf(vm->id, sizeof(vm->id), "%s", vm_id);
     vm->process = *process;
     vm->pidfd = pidfd;
-    vm->references = 2; /* the list's and the watch's */
+    vm->references = 2; /* the table's and the watch's */
     (void)pthread_mutex_lock(&engine->live->mutex);
-    vm->next = engine->live->first;
-    engine->live->first = vm;
+    struct live_vm **link = find_link(engine->live, vm_id); /* at the end: it is not there yet */
+    vm->next = *link;
+    *link = vm;
     (void)pthread_mutex_unlock(&engine->live->mutex);
     loop_post(engine->loop, start_watch, vm);
 }
@@ -166,9 +179,11 @@ void live_add(struct engine *engine, const char *vm_id, const struct process_id 
 int live_connect(struct engine *engine, const char *vm_id, const json_t *agent, banger_error *err)
 {
     AUTO_FREE char *run_dir = layout_vm_run_dir(engine->layout, vm_id);
-    struct channel *channel = channel_open(engine->loop, run_dir, agent, err);
-    if (channel == NULL) {
-        return -1;
+    banger_error failure = BANGER_ERROR_INIT;
+    struct channel *channel = channel_open(engine->loop, run_dir, agent, &failure);
+    if (channel == NULL) { /* the provider's mistake, and not what the user asked for */
+        return error_set(err, BANGER_EINTERNAL,
+                         "the vmm provider says wrongly where its agent is: %s", failure.message);
     }
     (void)pthread_mutex_lock(&engine->live->mutex);
     struct live_vm *vm = find(engine->live, vm_id);
@@ -186,10 +201,7 @@ int live_connect(struct engine *engine, const char *vm_id, const json_t *agent, 
 void live_remove(struct engine *engine, const char *vm_id)
 {
     (void)pthread_mutex_lock(&engine->live->mutex);
-    struct live_vm **link = &engine->live->first;
-    while (*link != NULL && strcmp((*link)->id, vm_id) != 0) {
-        link = &(*link)->next;
-    }
+    struct live_vm **link = find_link(engine->live, vm_id);
     struct live_vm *vm = *link;
     if (vm == NULL) {
         (void)pthread_mutex_unlock(&engine->live->mutex);
@@ -197,7 +209,7 @@ void live_remove(struct engine *engine, const char *vm_id)
     }
     *link = vm->next;
     vm->removed = true;
-    /* The list's reference goes over to stop_watch. */
+    /* The table's reference goes over to stop_watch. */
     (void)pthread_mutex_unlock(&engine->live->mutex);
     loop_post(engine->loop, stop_watch, vm);
 }

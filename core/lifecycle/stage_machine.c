@@ -71,16 +71,26 @@ static int connect_agent(struct operation *op, banger_error *err)
     return live_connect(op->engine, op->vm.id, agent, err) < 0 ? -1 : 1;
 }
 
+static int ended_at_once(struct operation *op, banger_error *err)
+{
+    struct process_id process;
+    AUTO_CLOSE int pidfd = -1;
+    int status = -1;
+    if (live_process(op->engine, op->vm.id, &process, &pidfd, NULL) == 0) {
+        (void)process_wait(pidfd, deadline_in(0), &status, NULL);
+    }
+    AUTO_FREE char *why = vmm_end_text(status);
+    return error_set(err, BANGER_EGUEST, "%s, as soon as it was started",
+                     str_or(why, "the VMM ended"));
+}
+
 int stage_launch(struct operation *op, banger_error *err)
 {
     if (dispatch_provider(op->scope, op->vmm, "launch", op->vmm->plugin->vmm->launch,
                           operation_config(op, "boot_timeout"), err) < 0) {
         return -1;
     }
-    if (!live_is_running(op->engine, op->vm.id)) {
-        return error_set(err, BANGER_EGUEST, "the VMM ended as soon as it was started");
-    }
-    return 0;
+    return live_is_running(op->engine, op->vm.id) ? 0 : ended_at_once(op, err);
 }
 
 /* The agent's socket is the guest's front door: its owner's alone, in a folder that is its owner's
@@ -92,6 +102,11 @@ int stage_socket_access(struct operation *op, banger_error *err)
     const char *name = json_get_string(runtime, key, NULL);
     if (name == NULL) {
         return 0; /* no socket: vsock has no file */
+    }
+    if (name[0] == '/' || strstr(name, "..") != NULL) {
+        return error_set(err, BANGER_EINTERNAL,
+                         "vmm '%s' has its agent's socket outside of the VM's run folder: %s",
+                         op->vmm->plugin->name, name);
     }
     AUTO_FREE char *path = str_format("%s/%s", op->run_dir, name);
     struct stat info;

@@ -87,8 +87,9 @@ static void add_now(json_t *view, struct engine *engine, const struct vm_record 
         (void)json_object_set_new(view, "busy", json_true());
     }
     if (vm->state == VM_RUNNING) {
-        (void)json_object_set_new(view, "uptime_ms",
-                                  json_integer(clock_wall_ms() - vm->started_ms));
+        int64_t uptime = clock_wall_ms() - vm->started_ms;
+        /* The wall clock may have been set back meanwhile. */
+        (void)json_object_set_new(view, "uptime_ms", json_integer(uptime > 0 ? uptime : 0));
     }
 }
 
