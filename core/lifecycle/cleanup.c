@@ -51,9 +51,9 @@ static void run_cleanups(struct operation *op, banger_error *failures)
     if (dispatch_hook(op->scope, HOOK_CLEANUP, &err) < 0) {
         error_join(failures, &err);
     }
-    struct capability *vmm = operation_run_provider(op, "vmm");
-    struct capability *network = operation_run_provider(op, "network");
-    struct capability *rootfs = operation_run_provider(op, "rootfs");
+    struct capability *vmm = operation_run_provider(op, PROVIDER_VMM);
+    struct capability *network = operation_run_provider(op, PROVIDER_NETWORK);
+    struct capability *rootfs = operation_run_provider(op, PROVIDER_ROOTFS);
     if (vmm != NULL) {
         run_provider(op, vmm, vmm->plugin->vmm->cleanup, failures);
     }

@@ -6,6 +6,7 @@
 #include "lifecycle/lifecycle.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "lifecycle/create.h"
 #include "lifecycle/live.h"
 #include "lifecycle/request.h"
@@ -194,7 +195,9 @@ int lifecycle_delete(struct engine *engine, const struct caller *caller, const c
                      json_t **result, banger_error *err)
 {
     AUTO_JSON json_t *last = view_vm_now(engine, vm, err); /* there is nothing to show afterwards */
-    struct request request = {.kind = "vm.delete", .vm = vm, .body = body_delete};
+    /* By its id: another may get the name meanwhile. */
+    struct request request = {
+        .kind = "vm.delete", .vm = json_get_string(last, "id", vm), .body = body_delete};
     if (last == NULL || request_run(engine, caller, &request, err) < 0) {
         return -1;
     }

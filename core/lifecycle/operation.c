@@ -80,11 +80,12 @@ void operation_free(struct operation *op)
     }
 }
 
-struct capability *operation_run_provider(const struct operation *op, const char *kind)
+struct capability *operation_run_provider(const struct operation *op, enum provider_kind kind)
 {
-    AUTO_FREE char *key = str_format("core.%s", kind);
+    AUTO_FREE char *key = str_format("core.%s", provider_kind_name(kind));
     const char *name = json_get_string(op->vm.runtime, key, NULL);
-    return name != NULL ? registry_find(op->engine->registry, name) : NULL;
+    struct capability *found = name != NULL ? registry_find(op->engine->registry, name) : NULL;
+    return found != NULL && provider_offers(found, kind) ? found : NULL;
 }
 
 /* One that is not there leaves its record empty: what a VM of a damaged database holds must still
@@ -125,9 +126,9 @@ int operation_open(struct operation *op, banger_error *err)
         operation_free(op);
         return -1;
     }
-    op->vmm = operation_run_provider(op, "vmm");
-    op->rootfs = operation_run_provider(op, "rootfs");
-    op->network = operation_run_provider(op, "network");
+    op->vmm = operation_run_provider(op, PROVIDER_VMM);
+    op->rootfs = operation_run_provider(op, PROVIDER_ROOTFS);
+    op->network = operation_run_provider(op, PROVIDER_NETWORK);
     open_scope(op);
     return 0;
 }

@@ -7,6 +7,7 @@
 #define LIFECYCLE_OPERATION_H
 
 #include "capability/dispatch.h"
+#include "lifecycle/choose.h"
 #include "lifecycle/engine.h"
 #include "store/image_table.h"
 #include "store/oplog.h"
@@ -58,9 +59,9 @@ void operation_begin(struct operation *op);
 /* Ends the entry with the outcome (`failure` NULL: done) and emits the event. */
 void operation_end(struct operation *op, const banger_error *failure);
 
-/* The provider ("vmm", "rootfs", "network") that the present run was started with, whichever a new
- * start may have chosen since; NULL when nothing runs, or its plugin is no longer loaded. */
-struct capability *operation_run_provider(const struct operation *op, const char *kind);
+/* The provider that the present run was started with, whichever a new start may have chosen since;
+ * NULL when nothing runs, or its plugin is no longer loaded (or no longer such a provider). */
+struct capability *operation_run_provider(const struct operation *op, enum provider_kind kind);
 
 bool operation_cancelled(const struct operation *op);
 int64_t operation_config(const struct operation *op, const char *key); /* a duration or a size */

@@ -27,6 +27,25 @@ static int check_choice(const char *text, banger_error *err)
     return name_check_artifact("provider", text, err);
 }
 
+/* x86's kernel reads 2,047 bytes and drops the rest without a word (COMMAND_LINE_SIZE): half of that
+ * is the user's, the other half the VMM's and the capabilities'. */
+#define BOOT_ARGS_MAX 1024
+
+static int check_boot_args(const json_t *list, banger_error *err)
+{
+    size_t total = 0;
+    size_t i = 0;
+    json_t *item = NULL;
+    json_array_foreach (list, i, item) {
+        total += json_string_length(item) + 1;
+    }
+    return total <= BOOT_ARGS_MAX
+               ? 0
+               : error_set(err, BANGER_EINVALID,
+                           "invalid boot_args: they take %zu bytes together, of at most %d", total,
+                           BOOT_ARGS_MAX);
+}
+
 #define MIB (INT64_C(1) << 20)
 
 /* clang-format off */
@@ -41,7 +60,7 @@ static const struct field fields[] = {
     {"nat",         JSON_TRUE,    NULL,            1,    0,      0,                NULL},
     {"publish",     JSON_ARRAY,   NULL,            1,    0,      64,               publish_check, publish_check_clashes},
     {"labels",      JSON_OBJECT,  NULL,            1,    0,      64,               NULL},
-    {"boot_args",   JSON_ARRAY,   NULL,            1,    0,      64,               name_check_boot_arg},
+    {"boot_args",   JSON_ARRAY,   NULL,            1,    0,      64,               name_check_boot_arg, check_boot_args},
     {"env",         JSON_ARRAY,   NULL,            1,    0,      256,              name_check_env},
 };
 /* clang-format on */

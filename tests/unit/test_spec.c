@@ -109,6 +109,25 @@ static void test_bad_input(void **state)
     }
 }
 
+static void test_boot_args_add_up(void **state)
+{
+    (void)state;
+    AUTO_JSON json_t *params = json_pack("{s:[]}", "boot_args");
+    json_t *list = json_object_get(params, "boot_args");
+    char text[256];
+    memset(text, 'a', 255);
+    text[255] = '\0';
+    for (int i = 0; i < 4; i++) {
+        (void)json_array_append_new(list, json_string(text));
+    }
+    AUTO_JSON json_t *spec = spec_new(params, config, NULL, NULL);
+    assert_non_null(spec);
+    banger_error err = BANGER_ERROR_INIT;
+    (void)json_array_append_new(list, json_string("b"));
+    assert_null(spec_new(params, config, NULL, &err));
+    assert_int_equal(err.code, BANGER_EINVALID);
+}
+
 static void test_changes(void **state)
 {
     (void)state;
@@ -156,7 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),      cmocka_unit_test(test_given_values),
         cmocka_unit_test(test_bad_input),     cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_labels_add_up),
+        cmocka_unit_test(test_labels_add_up), cmocka_unit_test(test_boot_args_add_up),
     };
     return cmocka_run_group_tests_name("spec", tests, load_config, drop_config);
 }
