@@ -85,8 +85,7 @@ static json_t *plugin_view(struct capability *capability)
                      plugin->license, "origin", capability->origin, "provides",
                      provided_kinds(capability), "hooks", hook_counters(capability), "on_error",
                      capability->on_error == ON_ERROR_WARN ? "warn" : "abort", "timeout_ms",
-                     (json_int_t)capability->timeout_ms, "stuck",
-                     atomic_load(&capability->stuck));
+                     (json_int_t)capability->timeout_ms, "stuck", atomic_load(&capability->stuck));
 }
 
 METHOD(method_plugin_list)

@@ -148,13 +148,13 @@ declined() {
   : >empty
   mke2fs -q -t ext2 ext2 8M
   mke2fs -q -t ext4 whole 8M
-  head -c 4M whole >cut
+  head -c 4M whole >short
   cp whole mounted && debugfs -w -R 'feature needs_recovery' mounted 2>/dev/null
   refused 2 "there is no ext4 superblock" image register --rootfs random --name spare
   has "mke2fs -t ext4"
   refused 2 "it is cut off" image register --rootfs empty --name spare
   refused 2 "ext2 or ext3" image register --rootfs ext2 --name spare
-  refused 2 "is cut off: its file system has" image register --rootfs cut --name spare
+  refused 2 "is cut off: its file system has" image register --rootfs short --name spare
   refused 2 "not unmounted cleanly" image register --rootfs mounted --name spare
   refused 2 "not a regular file" image register --rootfs . --name spare
   refused 2 "not a regular file" image register --rootfs /dev/null --name spare

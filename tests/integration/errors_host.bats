@@ -39,7 +39,7 @@ boot_id() {
 
 plugin_folder() { # plugin_folder FIXTURE...: one with these, and configured
   folder=$BATS_TEST_TMPDIR/plugins
-  mkdir -p -m 755 "$folder"
+  install -d -m 755 "$folder"
   for fixture in "$@"; do
     install -m 644 "$BANGER_BUILD/tests/plugins/$fixture.so" "$folder"
   done
