@@ -6,7 +6,8 @@
  * 1. The helper begins a step by setting the call's deadline, and ends it by clearing that.
  * 2. The watcher sleeps until the earliest moment a step could be late, then until the deadline it
  *    finds. The helper wakes it only for a deadline before that moment, and at the end.
- * 3. A watcher that finds the deadline passed sets call.over: from then on the call and the run's
+ * 3. A watcher that finds the deadline passed (by a grace: what a hook waits for has, as a rule, the
+ *    hook's own deadline, and then the hook returns a moment later) sets call.over: from then on the call and the run's
  *    memory are the helper's, the rest of the run the watcher's. It waits until no host function is
  *    at work for the call, and goes on with the remaining steps in a run of their own.
  * 4. The helper finds call.over when the hook has returned at last: it takes the capability out of
@@ -30,6 +31,7 @@
 
 #define NS_PER_MS INT64_C(1000000)
 #define NEVER CALL_NO_DEADLINE
+#define GRACE_MAX_NS (100 * NS_PER_MS)
 
 struct step {
     struct capability *capability;
@@ -99,6 +101,17 @@ static void run_add(struct run *run, struct capability *capability, banger_hook 
 static int64_t timeout_of(const struct run *run, const struct capability *capability)
 {
     return run->timeout_ms > 0 ? run->timeout_ms : capability->timeout_ms;
+}
+
+/* When the step with this deadline is left behind. */
+static int64_t late_at(const struct run *run, const struct capability *capability,
+                       int64_t deadline_ns)
+{
+    if (deadline_ns == NEVER) { /* no step runs, and there may be no capability */
+        return NEVER;
+    }
+    int64_t quarter = timeout_of(run, capability) * NS_PER_MS / 4;
+    return deadline_ns + (quarter < GRACE_MAX_NS ? quarter : GRACE_MAX_NS);
 }
 
 /* -- Results -------------------------------------------------------------------------------------
@@ -180,10 +193,10 @@ static const struct step *run_begin(struct run *run, int64_t now)
             }
             continue;
         }
-        int64_t late_ns = now + timeout_of(run, step->capability) * NS_PER_MS;
+        int64_t deadline_ns = now + timeout_of(run, step->capability) * NS_PER_MS;
         (void)pthread_mutex_lock(&run->scope->lock);
-        call_begin(&run->call, step->capability, late_ns);
-        if (late_ns < run->wake_ns) {
+        call_begin(&run->call, step->capability, deadline_ns);
+        if (late_at(run, step->capability, deadline_ns) < run->wake_ns) {
             (void)pthread_cond_signal(&run->changed);
         }
         (void)pthread_mutex_unlock(&run->scope->lock);
@@ -279,11 +292,12 @@ static bool run_watch(struct run *run)
     (void)pthread_mutex_lock(&run->scope->lock);
     while (!run->done) {
         wait_until(run, run->wake_ns);
-        if (!run->done && run->call.deadline_ns <= clock_mono_ns()) {
+        int64_t late_ns = late_at(run, run->call.capability, run->call.deadline_ns);
+        if (!run->done && late_ns <= clock_mono_ns()) {
             run_abandon(run);
             break;
         }
-        run->wake_ns = run->call.deadline_ns;
+        run->wake_ns = late_ns;
     }
     bool done = run->done;
     (void)pthread_mutex_unlock(&run->scope->lock);

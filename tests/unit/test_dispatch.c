@@ -67,6 +67,10 @@ static int act(const struct banger_host *host, struct banger_call *call)
     if (strcmp(mode, "linger") == 0) {
         (void)poll(NULL, 0, 120);
     }
+    if (strcmp(mode, "punctual") == 0) { /* as one whose program has the hook's deadline */
+        (void)poll(NULL, 0, (int)host->remaining_ms(call) + 1);
+        return (host->fail)(call, BANGER_ETIMEDOUT, "the program took too long");
+    }
     if (strcmp(mode, "progress") == 0) {
         host->progress(call, "working");
     }
@@ -305,6 +309,19 @@ static void late_hook_is_left_behind(void **state)
     assert_int_equal(dispatch_hook_of(operation->scope, a, HOOK_CHECK, NULL), 0);
 }
 
+/* It has given up by itself: it says why, and nobody else finds its capability stuck. */
+static void punctual_hook_is_waited_for(void **state)
+{
+    struct operation *operation = *state;
+    const struct capability *a =
+        add(operation->registry, "a", "{\"mode\":\"punctual\",\"timeout\":\"400ms\"}");
+    banger_error err = BANGER_ERROR_INIT;
+    assert_int_equal(dispatch_hook(operation->scope, HOOK_CHECK, &err), -1);
+    assert_int_equal(err.code, BANGER_ETIMEDOUT);
+    assert_non_null(strstr(err.message, "the program took too long"));
+    assert_int_equal(atomic_load(&a->stuck), 0);
+}
+
 static void late_hook_can_do_nothing(void **state)
 {
     struct operation *operation = *state;
@@ -520,6 +537,7 @@ int main(void)
         TEST(one_capability_can_be_asked),
         TEST(provider_failure_is_always_an_error),
         TEST(late_hook_is_left_behind),
+        TEST(punctual_hook_is_waited_for),
         TEST(late_hook_can_do_nothing),
         TEST(late_hook_may_outlive_its_operation),
         TEST(the_rest_runs_without_the_late_one),
