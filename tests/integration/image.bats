@@ -61,6 +61,7 @@ teardown() {
 }
 
 @test "image: debian boots with systemd, the agent beside it, and shuts down in order" {
+  [ "$(id -u)" = 0 ] || skip "mmdebstrap as a user needs subordinate ids"
   banger image build debian
   banger vm run -d --name deb --image debian --memory 512M --boot-arg systemd.show_status=1
   says "$(banger vm show deb --json | json 'data["dir"]')/console.log" "Reached target.*multi-user"
