@@ -159,6 +159,8 @@ static int pack_tree(struct packer *packer, const char *host_path)
 static int pack(struct packer *packer, const char *host_path)
 {
     (void)archive_write_set_format_pax_restricted(packer->archive);
+    /* Names are bytes, whatever our locale is: nothing is to be translated. */
+    (void)archive_write_set_options(packer->archive, "hdrcharset=BINARY");
     (void)archive_write_set_bytes_per_block(packer->archive, CHUNK);
     (void)archive_write_set_bytes_in_last_block(packer->archive, 1);
     if (archive_write_open(packer->archive, packer, NULL, send_block, NULL) != ARCHIVE_OK) {

@@ -230,6 +230,7 @@ int copy_out(int stream_fd, const char *host_path, int64_t bytes_max, banger_err
     int failed = find_folder(&unpacker, path);
     if (failed == 0) {
         (void)archive_read_support_format_tar(unpacker.in);
+        (void)archive_read_set_options(unpacker.in, "hdrcharset=BINARY");
         (void)archive_write_disk_set_options(unpacker.out, UNPACK_FLAGS);
         failed = unpack_all(&unpacker);
     }
