@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The host's side of a VM: everything here needs privilege, and everything that needs privilege is
+ * here. Plugins reach it by one table only (ops.h); nothing else opens netlink, nft or /dev/net/tun.
+ *
+ *   netlink  link  alias      sockets, dumps, links and whose they are
+ *   bridge  tap  tap_pool     the devices
+ *   route  uplink             what the host's routes say
+ *   nft  firewall_*           our tables and what lies in them
+ *   forwarding  sysctl        the kernel's switches, and how they were found
+ *   conntrack                 connections that the kernel remembers
+ *   cgroup  signal            limits and ends of processes
+ *
+ * Whose is it? Each device that we make carries the alias "banger:INSTANCE:OWNER", each nft table a
+ * set named "owner-INSTANCE". INSTANCE is the store's own random number, so that two bangers on one
+ * host, and whatever else has a name like ours, are neither adopted nor taken away.
+ *
+ * Threads: any thread may call any function; what is shared (the pool, the nft context) has a lock
+ * of its own.
+ */
+#ifndef HOST_HOST_H
+#define HOST_HOST_H
+
+#include "base/error.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#define INSTANCE_LENGTH 12 /* hex digits: 48 random bits */
+
+struct nft_ctx;
+struct tap_pool;
+struct uplink_watch;
+
+struct host {
+    char instance[INSTANCE_LENGTH + 1];
+    char *run_dir; /* of the daemon; ends with the boot, as what it tells of does */
+
+    pthread_mutex_t nft_lock; /* libnftables' contexts are used by one thread at a time */
+    struct nft_ctx *nft;      /* NULL until it is first needed */
+
+    struct tap_pool *pool;       /* NULL until a size is set */
+    struct uplink_watch *uplink; /* NULL until NAT follows the default route */
+    pthread_mutex_t lock;        /* guards the making of these two */
+};
+
+/* Opens nothing yet: a daemon without privilege has a host too, whose operations fail one by one. */
+struct host *host_new(const char *instance, const char *run_dir);
+/* Ends the threads. Devices, tables and the pool stay: VMs outlive the daemon. */
+void host_free(struct host *host);
+
+#endif
