@@ -486,31 +486,39 @@ static inline size_t count_operations(struct world *world, const char *kind)
     return count;
 }
 
-static inline bool has_event(struct world *world, const char *type)
+/* Of the VM of that name; NULL: of any. */
+static inline bool has_event(struct world *world, const char *type, const char *name)
 {
     AUTO_JSON json_t *events = event_list(world->store, 0, 10000, NULL);
     size_t i = 0;
     json_t *event = NULL;
     json_array_foreach (events, i, event) {
-        if (strcmp(json_get_string(event, "type", ""), type) == 0) {
+        if (strcmp(json_get_string(event, "type", ""), type) == 0 &&
+            (name == NULL || strcmp(json_get_string(event, "name", ""), name) == 0)) {
             return true;
         }
     }
     return false;
 }
 
-static inline void await_event(struct world *world, const char *type)
+/* Past ones count: a test in which more than one VM has such an event names the VM. */
+static inline void await_event_of(struct world *world, const char *type, const char *name)
 {
     struct timespec until;
     (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += PATIENCE_S;
     int waited = 0;
     (void)pthread_mutex_lock(&world->mutex);
-    while (!has_event(world, type) && waited == 0) {
+    while (!has_event(world, type, name) && waited == 0) {
         waited = pthread_cond_timedwait(&world->event, &world->mutex, &until);
     }
     (void)pthread_mutex_unlock(&world->mutex);
     assert_int_equal(waited, 0);
+}
+
+static inline void await_event(struct world *world, const char *type)
+{
+    await_event_of(world, type, NULL);
 }
 
 #endif

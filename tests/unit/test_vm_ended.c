@@ -76,7 +76,7 @@ static void test_ends_at_once(void **state)
     for (size_t i = 0; i < COUNT_OF(behaviours); i++) {
         vm_create(world, behaviours[i], behaviours[i]);
         if (lifecycle_start(&world->engine, &caller_nobody, behaviours[i], NULL, NULL) == 0) {
-            await_event(world, "vm.ended");
+            await_event_of(world, "vm.ended", behaviours[i]);
         }
         assert_state(world, behaviours[i], "error", "VMM");
         assert_nothing_held(world);
