@@ -29,15 +29,18 @@ static const struct end ends[] = {
     {.signal = SIGSYS, .reason = "signal SYS"},
 };
 
-static void exit_with(struct world *world, const char *name, int status)
+/* The pipe with the command in it, for the caller to keep open until the stub has ended: a start does
+ * not wait until the stub reads, and a pipe that nobody has open forgets what was written. */
+static int exit_with(struct world *world, const char *name, int status)
 {
     struct vm_record vm = vm_of(world, name);
     AUTO_FREE char *dir = layout_vm_run_dir(&world->layout, vm.id);
     AUTO_FREE char *path = str_format("%s/stub.fifo", dir);
-    AUTO_CLOSE int fd = open(path, O_RDWR | O_CLOEXEC); /* does not wait for a reader */
+    int fd = open(path, O_RDWR | O_CLOEXEC); /* does not wait for a reader */
     const char command[] = {'x', (char)status};
     assert_int_equal(write(fd, command, sizeof(command)), sizeof(command));
     vm_record_free(&vm);
+    return fd;
 }
 
 static void test_every_end(void **state)
@@ -48,11 +51,12 @@ static void test_every_end(void **state)
         vm_create(world, "a", "run");
         vm_start(world, "a");
         pid_t pid = vmm_pid(world, "a");
+        AUTO_CLOSE int control = -1;
         probe_reset();
         if (end->signal != 0) {
             assert_int_equal(kill(pid, end->signal), 0);
         } else {
-            exit_with(world, "a", end->status);
+            control = exit_with(world, "a", end->status);
         }
         await_event(world, "vm.ended");
         assert_state(world, "a", end->reason != NULL ? "error" : "stopped", end->reason);
