@@ -121,7 +121,14 @@ teardown() {
   run -0 --separate-stderr banger vm run -d --json
   is "$(echo "$output" | json 'data["name"]')" web
   is "$(echo "$stderr" | json 'sorted(data)')" "['warning']"
-  run -0 env TERM=xterm NO_COLOR=1 script -qec "banger vm run --name slow & sleep 1; kill -INT \$!; wait \$!; true" /dev/null
+  # On a terminal: interrupted once its live line, which has no end, has been drawn.
+  local typescript=$BATS_TEST_TMPDIR/typescript pid=$BATS_TEST_TMPDIR/pid status=0
+  TERM=xterm NO_COLOR=1 script -qefc "echo \$\$ >'$pid'; exec banger vm run --name slow" "$typescript" >/dev/null 3>&- &
+  timeout 30 bash -c 'until grep -q wait_agent "$1" 2>/dev/null; do :; done' - "$typescript"
+  kill -INT "$(cat "$pid")"
+  wait $! || status=$?
+  is "$status" 130
+  output=$(cat "$typescript")
   has $'\e[K'
 }
 
