@@ -145,6 +145,7 @@ make_tree() {
   head -c 3000000 /dev/urandom >"$1/sub/deep/large"
   printf '#!/bin/sh\n' >"$1/sub/program"
   : >"$1/a name with spaces"
+  echo content >"$1/sub/ünïcode" # a copy is of bytes, whatever the locale
   ln -s ../file "$1/sub/link"
   ln -s /does/not/exist "$1/sub/dangling"
   chmod 640 "$1/file"
