@@ -72,6 +72,16 @@ assert_nothing_left() {
   fi
 }
 
+# For a teardown: of a test that failed, what its last `run` kept for itself and the daemon has logged.
+explain_failure() {
+  [ -z "${BATS_TEST_COMPLETED:-}" ] || return 0
+  echo "the last run: status ${status:-none}"
+  echo "its output: ${output:-}"
+  echo "its stderr: ${stderr:-}"
+  echo "the end of the daemon's log:"
+  tail -n 20 "$BANGER_HOME/state/bangerd.log" || true
+}
+
 # has TEXT: in $output.
 has() {
   if [[ "$output" != *"$1"* ]]; then

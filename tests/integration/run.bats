@@ -5,6 +5,7 @@
 load common
 
 teardown() {
+  explain_failure
   assert_nothing_left
 }
 
