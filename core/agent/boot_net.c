@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The guest's interfaces: lo up, and a static IPv4 address and default route for each configured
- * MAC. ioctl does all of it (netdevice(7)), in less code than rtnetlink. */
+/* The guest's interfaces: lo up, and a static address and default route for each configured MAC. ioctl
+ * does all of it (netdevice(7)), in less code than rtnetlink; IPv6 is in boot_net6.c. */
 #include "boot.h"
+#include "boot_net6.h"
 #include "say.h"
 #include "uevent.h"
 
@@ -25,6 +26,8 @@
 struct interface {
     char name[IFNAMSIZ];
     char mac[18];
+    bool is_v6; /* then `v6` counts, else the addresses */
+    struct interface6 v6;
     struct in_addr address, mask, gateway; /* gateway 0: none */
 };
 
@@ -122,10 +125,20 @@ static int set_gateway(int sock, const struct interface *interface)
     return add_route(sock, interface, any, any, gateway);
 }
 
+static bool parse_v4(const char *address, unsigned long bits, const char *gateway,
+                     struct interface *interface)
+{
+    if (bits > 32 || inet_pton(AF_INET, address, &interface->address) != 1) {
+        return false;
+    }
+    interface->mask.s_addr = bits == 0 ? 0 : htonl(UINT32_MAX << (32 - bits));
+    return strcmp(gateway, "-") == 0 || inet_pton(AF_INET, gateway, &interface->gateway) == 1;
+}
+
 /* "MAC ADDRESS/PREFIX GATEWAY" */
 static bool parse(const char *text, struct interface *interface)
 {
-    char copy[80];
+    char copy[120];
     *interface = (struct interface){0};
     (void)snprintf(copy, sizeof(copy), "%s", text);
     char *rest = copy;
@@ -133,18 +146,26 @@ static bool parse(const char *text, struct interface *interface)
     const char *address = strsep(&rest, "/");
     const char *prefix = strsep(&rest, " ");
     const char *gateway = rest;
-    if (gateway == NULL || strlen(mac) >= sizeof(interface->mac) || *prefix == '\0' ||
-        inet_pton(AF_INET, address, &interface->address) != 1) {
+    if (gateway == NULL || strlen(mac) >= sizeof(interface->mac) || *prefix == '\0') {
         return false;
     }
     char *end;
     unsigned long bits = strtoul(prefix, &end, 10);
-    if (*end != '\0' || bits > 32) {
+    memcpy(interface->mac, mac, strlen(mac) + 1);
+    interface->is_v6 = strchr(address, ':') != NULL;
+    if (*end != '\0') {
         return false;
     }
-    memcpy(interface->mac, mac, strlen(mac) + 1);
-    interface->mask.s_addr = bits == 0 ? 0 : htonl(UINT32_MAX << (32 - bits));
-    return strcmp(gateway, "-") == 0 || inet_pton(AF_INET, gateway, &interface->gateway) == 1;
+    return interface->is_v6 ? boot_net6_parse(address, bits, gateway, &interface->v6)
+                            : parse_v4(address, bits, gateway, interface);
+}
+
+static int apply(int sock, const struct interface *interface)
+{
+    if (interface->is_v6) {
+        return boot_net6_apply(interface->name, &interface->v6);
+    }
+    return set_address(sock, interface) < 0 ? -1 : set_gateway(sock, interface);
 }
 
 static void configure(int sock, const char *text, int uevents)
@@ -155,7 +176,7 @@ static void configure(int sock, const char *text, int uevents)
         say("invalid interface in the guest configuration: %s", text);
     } else if (!uevent_wait(uevents, NIC_SECONDS, find_nic, &found)) {
         say("no network interface has the address %s", interface.mac);
-    } else if (set_address(sock, &interface) < 0 || set_gateway(sock, &interface) < 0) {
+    } else if (apply(sock, &interface) < 0) {
         say("cannot configure %s: %s", interface.name, strerror(errno));
     }
 }

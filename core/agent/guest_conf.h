@@ -12,8 +12,8 @@
  *   root=/dev/vda          the root's block device        root_type=ext4     root_flags=rw
  *   init=auto|agent|PATH   auto: /sbin/init when the image has a working one, else the agent itself
  *   hostname=web
- *   interface=MAC ADDRESS/PREFIX GATEWAY   static IPv4 for the NIC with that MAC ("-": no gateway);
- *                                          may be given more than once
+ *   interface=MAC ADDRESS/PREFIX GATEWAY   a static IPv4 or IPv6 address for the NIC with that MAC
+ *                                          ("-": no gateway); may be given more than once
  *   env=NAME=VALUE         environment of every exec; may be given more than once
  *   clock=NANOSECONDS      set the clock at boot when the guest's is more than a second off
  */
