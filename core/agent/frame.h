@@ -80,6 +80,9 @@ enum frame_service {
     SERVICE_SHUTDOWN =
         6,             /* u8: 0 as Ctrl-Alt-Del would (restart, which ends the VMM), 1 power off */
     SERVICE_CLOCK = 7, /* u64 ns since 1970: set the guest's clock */
+    /* u16 port, not 0: STDIN and STDOUT are a TCP connection to it in the guest. EOF comes from the
+       agent too: each direction ends by itself. */
+    SERVICE_CONNECT = 8,
 };
 
 #define FRAME_EXEC_TTY 1

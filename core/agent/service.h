@@ -23,5 +23,6 @@ int tar_out_run(const char *path);
 int tar_in_run(const char *path);
 int stats_run(void);
 int ports_run(void);
+int connect_run(unsigned port);
 
 #endif

@@ -38,6 +38,7 @@ struct stream {
     uint32_t number;
     pid_t pid;
     bool tty;
+    bool half_closes; /* the end of its output is told before its own */
     int in;
     int in_place;
     int why;
@@ -86,15 +87,25 @@ static const char *request_path(const uint8_t *request, size_t length)
                : NULL;
 }
 
-static int run_in_child(int service, struct exec_request *exec, const char *path)
+/* What OPEN asks for; which fields count is the service's matter. */
+struct request {
+    int service;
+    struct exec_request exec;
+    const char *path;
+    unsigned port;
+};
+
+static int run_in_child(struct request *request)
 {
-    switch (service) {
+    switch (request->service) {
     case SERVICE_EXEC:
-        return exec_run(exec);
+        return exec_run(&request->exec);
     case SERVICE_TAR_OUT:
-        return tar_out_run(path);
+        return tar_out_run(request->path);
     case SERVICE_TAR_IN:
-        return tar_in_run(path);
+        return tar_in_run(request->path);
+    case SERVICE_CONNECT:
+        return connect_run(request->port);
     case SERVICE_STATS:
         return stats_run();
     default:
@@ -142,22 +153,28 @@ static struct stream *stream_new(struct mux *mux, uint32_t number, pid_t pid,
     return stream;
 }
 
-static struct stream *start(struct mux *mux, uint32_t number, int service,
-                            struct exec_request *exec, const char *path)
+static bool takes_input(const struct request *request)
 {
-    struct launch launch = {.tty = (exec->flags & FRAME_EXEC_TTY) != 0,
-                            .with_stdin =
-                                (exec->flags & FRAME_EXEC_STDIN) != 0 || service == SERVICE_TAR_IN,
-                            .rows = exec->rows,
-                            .columns = exec->columns};
+    return (request->exec.flags & FRAME_EXEC_STDIN) != 0 || request->service == SERVICE_TAR_IN ||
+           request->service == SERVICE_CONNECT;
+}
+
+static struct stream *start(struct mux *mux, uint32_t number, struct request *request)
+{
+    struct launch launch = {.tty = (request->exec.flags & FRAME_EXEC_TTY) != 0,
+                            .with_stdin = takes_input(request),
+                            .rows = request->exec.rows,
+                            .columns = request->exec.columns};
     pid_t pid = launch_fork(&launch);
     if (pid == 0) {
-        int status = run_in_child(service, exec, path);
+        int status = run_in_child(request);
         _exit(status);
     }
     struct stream *stream = pid > 0 ? stream_new(mux, number, pid, &launch) : NULL;
     if (stream == NULL) {
         refuse(mux, number, "the guest cannot start another process");
+    } else {
+        stream->half_closes = request->service == SERVICE_CONNECT;
     }
     if (stream == NULL && pid > 0) {
         launch_close(&launch);
@@ -166,36 +183,45 @@ static struct stream *start(struct mux *mux, uint32_t number, int service,
     return stream;
 }
 
-struct stream *stream_open(struct mux *mux, const struct frame *open)
+/* False: it is malformed. */
+static bool take_request(const uint8_t *data, size_t length, struct request *request)
 {
-    struct exec_request exec = {0};
-    int service = open->length != 0 ? open->payload[0] : 0;
-    const uint8_t *request = open->payload + 1;
-    size_t length = open->length != 0 ? open->length - 1 : 0;
-    const char *path = request_path(request, length);
-    bool good = false;
-    switch (service) {
+    switch (request->service) {
     case SERVICE_EXEC:
-        good = exec_request_parse(request, length, &exec) == 0;
-        break;
+        return exec_request_parse(data, length, &request->exec) == 0;
     case SERVICE_TAR_OUT:
     case SERVICE_TAR_IN:
-        good = path != NULL;
-        break;
-    case SERVICE_STATS:
-    case SERVICE_PORTS:
-        good = length == 0;
-        break;
+        request->path = request_path(data, length);
+        return request->path != NULL;
+    case SERVICE_CONNECT:
+        request->port = length == 2 ? frame_get16(data) : 0;
+        return request->port != 0;
     default:
-        run_at_once(mux, open->stream, service, request, length);
+        return length == 0;
+    }
+}
+
+static bool is_answered_at_once(int service)
+{
+    return service != SERVICE_EXEC && service != SERVICE_TAR_OUT && service != SERVICE_TAR_IN &&
+           service != SERVICE_STATS && service != SERVICE_PORTS && service != SERVICE_CONNECT;
+}
+
+struct stream *stream_open(struct mux *mux, const struct frame *open)
+{
+    struct request request = {.service = open->length != 0 ? open->payload[0] : 0};
+    const uint8_t *data = open->payload + 1;
+    size_t length = open->length != 0 ? open->length - 1 : 0;
+    if (is_answered_at_once(request.service)) {
+        run_at_once(mux, open->stream, request.service, data, length);
         return NULL;
     }
-    if (!good) {
+    if (!take_request(data, length, &request)) {
         refuse(mux, open->stream, "the request is malformed");
         return NULL;
     }
-    struct stream *stream = start(mux, open->stream, service, &exec, path);
-    exec_request_free(&exec);
+    struct stream *stream = start(mux, open->stream, &request);
+    exec_request_free(&request.exec);
     return stream;
 }
 
@@ -398,6 +424,9 @@ static void read_output(struct stream *stream, struct outlet *outlet)
     }
     if (got <= 0 || outlet->left == 0) {
         close_fd(&outlet->fd); /* the end, or EIO: the last process has left the PTY */
+        if (stream->half_closes && !stream->ended && outlet->type == FRAME_STDOUT) {
+            mux_send(stream->mux, FRAME_EOF, stream->number, NULL, 0);
+        }
     }
 }
 

@@ -24,6 +24,7 @@ struct channel_stream {
     struct loop_watch *watch;
     size_t from_agent; /* bytes of data that the agent may still send */
     size_t from_caller;
+    bool ended;         /* the agent sends no more data */
     bool exited;        /* EXIT is queued for the caller */
     struct buf request; /* until it is sent */
 };
@@ -119,12 +120,28 @@ static const char *take_data(struct channel_stream *stream, const struct frame *
     if (frame->length == 0) {
         return "an empty data frame";
     }
+    if (stream->ended) {
+        return "data behind its end";
+    }
     if (frame->length > stream->from_agent) {
         return "data beyond its credit";
     }
     stream->from_agent -= frame->length;
     if (stream->wire.fd >= 0) {
         wire_queue_data(&stream->wire, frame->type, 0, frame->payload, frame->length);
+    }
+    return NULL;
+}
+
+/* Once a stream, so that a guest cannot fill the caller's queue with it. */
+static const char *take_end(struct channel_stream *stream, const struct frame *frame)
+{
+    if (frame->length != 0 || stream->ended) {
+        return "an end that is none";
+    }
+    stream->ended = true;
+    if (stream->wire.fd >= 0) {
+        wire_queue(&stream->wire, FRAME_EOF, 0, NULL, 0);
     }
     return NULL;
 }
@@ -150,8 +167,8 @@ static const char *take_frame(struct channel_stream *stream, const struct frame 
         return take_data(stream, frame);
     case FRAME_CREDIT:
         return take_credit(stream, frame);
-    case FRAME_EOF: /* EXIT follows it sooner or later, which is all that a caller waits for */
-        return NULL;
+    case FRAME_EOF:
+        return take_end(stream, frame);
     case FRAME_EXIT:
         if (wire_exit_status(frame) < 0) {
             return "a malformed EXIT";

@@ -16,6 +16,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ struct sink {
     size_t step; /* bytes that a write takes without blocking */
     struct buf waiting;
     size_t written; /* of `waiting` */
+    bool ending;    /* nothing more comes; to be closed when all is written */
 };
 
 struct session {
@@ -76,6 +78,17 @@ static int sink_write(struct session *session, struct sink *sink, banger_error *
     return 0;
 }
 
+/* The reader sees the end while its own writing goes on: a socket that is also our input stays
+ * open for that. */
+static void sink_end(struct sink *sink)
+{
+    if (sink->ending && !sink_has_more(sink) && sink->fd >= 0) {
+        (void)shutdown(sink->fd, SHUT_WR); /* ENOTSOCK for all others */
+        (void)close(sink->fd);
+        sink->fd = -1;
+    }
+}
+
 static int take_output(struct session *session, struct sink *sink, const struct frame *frame,
                        banger_error *err)
 {
@@ -92,7 +105,9 @@ static int take_exit(struct session *session, const struct frame *frame, banger_
         return error_set(err, BANGER_EGUEST, "the guest sent a malformed EXIT");
     }
     AUTO_FREE char *text = wire_exit_text(frame);
-    if (*text != '\0') {
+    if (*text != '\0' && session->io->why != NULL) {
+        *session->io->why = STEAL(text);
+    } else if (*text != '\0') {
         buf_puts(&session->err.waiting, text);
         buf_puts(&session->err.waiting, session->io->tty ? "\r\n" : "\n");
     }
@@ -112,6 +127,9 @@ static int receive(struct session *session, const struct frame *frame, banger_er
         if (frame->length == 4) {
             session->may_send += frame_get32(frame->payload);
         }
+        return 0;
+    case FRAME_EOF:
+        session->out.ending = session->io->ends_out;
         return 0;
     case FRAME_EXIT:
         return take_exit(session, frame, err);
@@ -227,6 +245,7 @@ static int pump_once(struct session *session, banger_error *err)
     if ((polls[WAIT_STREAM].revents & ~POLLOUT) != 0 && read_stream(session, err) < 0) {
         return -1;
     }
+    sink_end(&session->out);
     /* A stream that takes nothing more may still hold the EXIT that explains it: reading tells. */
     (void)wire_flush(&session->wire);
     return 0;
