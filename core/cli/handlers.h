@@ -24,10 +24,17 @@ int vm_plan(struct cli *cli, banger_error *err);
 /* vm_watch.c */
 int vm_stats(struct cli *cli, banger_error *err);
 int vm_ports(struct cli *cli, banger_error *err);
+/* network.c */
+int network_list(struct cli *cli, banger_error *err);
+int network_remove(struct cli *cli, banger_error *err);
 /* vm_set.c */
 int vm_set(struct cli *cli, banger_error *err);
 /* vm_cp.c */
 int vm_cp(struct cli *cli, banger_error *err);
+/* vm_connect.c */
+int vm_connect(struct cli *cli, banger_error *err);
+/* vm_ssh.c */
+int vm_ssh(struct cli *cli, banger_error *err);
 /* vm_logs.c */
 int vm_logs(struct cli *cli, banger_error *err);
 /* image.c */
@@ -44,6 +51,8 @@ int kernel_delete(struct cli *cli, banger_error *err);
 /* plugin.c */
 int plugin_list(struct cli *cli, banger_error *err);
 int plugin_show(struct cli *cli, banger_error *err);
+/* ssh_config.c */
+int ssh_config(struct cli *cli, banger_error *err);
 /* doctor.c */
 int doctor(struct cli *cli, banger_error *err);
 /* daemon.c */

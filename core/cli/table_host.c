@@ -121,6 +121,19 @@ const struct command commands_host[] = {
         .run = plugin_show,
     },
     {
+        .path = "ssh-config",
+        .summary = "make 'ssh NAME.vm' work",
+        .description =
+            "Prints what OpenSSH's client has to be told. With --install it goes into a file of\n"
+            "banger's, which an Include at the top of ~/.ssh/config leads to; the rest of that\n"
+            "file stays as it is. --uninstall takes back both.",
+        .options = OPTIONS({"install", 0, VALUE_NONE, NULL, "put it into ~/.ssh/config", false},
+                           {"uninstall", 0, VALUE_NONE, NULL, "take it out again", false}),
+        .examples = EXAMPLES({"banger ssh-config --install", "then: ssh web.vm"},
+                             {"banger ssh-config > vms.conf", "for ssh -F vms.conf web.vm"}),
+        .run = ssh_config,
+    },
+    {
         .path = "doctor",
         .summary = "check what this machine can do",
         .description =

@@ -163,6 +163,44 @@ const struct command commands_vm[] = {
         .run = vm_exec,
     },
     {
+        .path = "vm ssh",
+        .summary = "log in to a VM by ssh",
+        .description =
+            "Becomes OpenSSH's client, with a key of banger's that every VM lets in, and\n"
+            "without your own configuration. It needs an ssh server in the image; 'vm exec'\n"
+            "needs none. One word behind the VM is a command line for the guest's shell, as\n"
+            "with ssh; several are passed on word by word. The exit status is ssh's: that of\n"
+            "the command, or 255 when the connection failed.",
+        .arguments = ARGUMENTS({"VM", VALUE_VM_HOST, ARGUMENT_ONE},
+                               {"COMMAND", VALUE_WORD, ARGUMENT_COMMAND}),
+        .options = OPTIONS(
+            {"user", 'u', VALUE_USER, "USER", "the guest's user to log in as (root)", false},
+            {"port", 0, VALUE_PORT, "PORT", "the ssh server's port in the guest (22)", false},
+            {"tty", 't', VALUE_NONE, NULL, "give the command a terminal", false},
+            {"forward", 'L', VALUE_WORD, "SPEC", "forward a port, as ssh -L does", true},
+            {"option", 'o', VALUE_WORD, "NAME=VALUE", "an option of ssh_config(5)", true},
+            {"print", 0, VALUE_NONE, NULL, "print the command instead of running it", false}),
+        .examples = EXAMPLES({"banger vm ssh web", "a login shell"},
+                             {"banger vm ssh web 'journalctl -b | tail'", "a line for its shell"},
+                             {"banger vm ssh -L 8080:localhost:80 web", "with a port forwarded"}),
+        .traits = COMMAND_EVERYDAY | COMMAND_GUEST_EXIT,
+        .run = vm_ssh,
+    },
+    {
+        .path = "vm connect",
+        .summary = "connect to a TCP port in a VM",
+        .description =
+            "Standard input and output become a TCP connection to a port in the guest,\n"
+            "through the agent, so that the guest needs no network. The end of either\n"
+            "direction is passed on by itself. VM may end in .vm: made for ssh's ProxyCommand.",
+        .arguments =
+            ARGUMENTS({"VM", VALUE_VM_HOST, ARGUMENT_ONE}, {"PORT", VALUE_PORT, ARGUMENT_ONE}),
+        .examples = EXAMPLES(
+            {"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | banger vm connect web 80", "by hand"},
+            {"ssh -o 'ProxyCommand banger vm connect %h %p' web.vm", "for another program"}),
+        .run = vm_connect,
+    },
+    {
         .path = "vm cp",
         .summary = "copy files and folders to or from a VM",
         .description =

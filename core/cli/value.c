@@ -14,6 +14,7 @@
 #define TIB (INT64_C(1) << 40)
 #define HOUR_MS (INT64_C(3600) * 1000)
 #define USER_MAX 32 /* useradd(8) */
+#define HOST_SUFFIX ".vm"
 
 typedef int (*check_fn)(const char *what, const char *text, banger_error *err);
 
@@ -51,6 +52,18 @@ static int check_duration(const char *what, const char *text, banger_error *err)
 {
     int64_t value = 0;
     return duration_parse(what, text, 0, HOUR_MS, &value, err);
+}
+
+static int check_port(const char *what, const char *text, banger_error *err)
+{
+    int64_t value = 0;
+    return number_parse(what, text, 1, 65535, &value, err);
+}
+
+static int check_vm_host(const char *what, const char *text, banger_error *err)
+{
+    AUTO_FREE char *vm = value_vm_of_host(text);
+    return name_check_label(what, vm, err);
 }
 
 static int check_lines(const char *what, const char *text, banger_error *err)
@@ -166,6 +179,13 @@ static int check_word(const char *what, const char *text, banger_error *err)
     return error_set(err, BANGER_EINVALID, "invalid %s '': it must not be empty", what);
 }
 
+char *value_vm_of_host(const char *text)
+{
+    size_t length = strlen(text);
+    bool is_host = str_ends(text, HOST_SUFFIX) && length > strlen(HOST_SUFFIX);
+    return str_format("%.*s", (int)(length - (is_host ? strlen(HOST_SUFFIX) : 0)), text);
+}
+
 int value_copy_split(const char *text, const char **path)
 {
     const char *colon = strchr(text, ':');
@@ -209,6 +229,7 @@ struct value_type {
 
 static const struct value_type types[] = {
     [VALUE_VM] = {name_check_label, {.list = "vm list --all"}},
+    [VALUE_VM_HOST] = {check_vm_host, {.list = "vm list --all"}},
     [VALUE_NEW_VM] = {name_check_label, {0}},
     [VALUE_IMAGE] = {name_check_artifact, {.list = "image list"}},
     [VALUE_NEW_IMAGE] = {name_check_artifact, {0}},
@@ -218,7 +239,7 @@ static const struct value_type types[] = {
     [VALUE_VMM] = {name_check_artifact, {.words = WORDS("auto", "firecracker", "qemu")}},
     [VALUE_ROOTFS] = {name_check_artifact,
                       {.words = WORDS("auto", "copy", "dm-snapshot", "reflink")}},
-    [VALUE_NETWORK] = {name_check_artifact, {.words = WORDS("auto", "bridge", "user")}},
+    [VALUE_NETWORK] = {name_check_artifact, {.words = WORDS("auto", "bridge", "user", "none")}},
     [VALUE_VCPU] = {check_vcpu, {0}},
     [VALUE_MEMORY] = {check_memory, {0}},
     [VALUE_DISK] = {check_disk, {0}},
@@ -227,6 +248,7 @@ static const struct value_type types[] = {
                       {.words = WORDS("HUP", "INT", "KILL", "QUIT", "TERM", "USR1", "USR2")}},
     [VALUE_LINES] = {check_lines, {0}},
     [VALUE_EVENT] = {check_event, {0}},
+    [VALUE_PORT] = {check_port, {0}},
     [VALUE_PUBLISH] = {check_publish, {0}},
     [VALUE_LABEL] = {check_label, {0}},
     [VALUE_LABEL_KEY] = {name_check_artifact, {0}},

@@ -11,6 +11,7 @@
 enum value_kind {
     VALUE_NONE, /* a flag */
     VALUE_VM,
+    VALUE_VM_HOST, /* a VM, or its name as a host: web.vm */
     VALUE_NEW_VM,
     VALUE_IMAGE,
     VALUE_NEW_IMAGE,
@@ -27,6 +28,7 @@ enum value_kind {
     VALUE_SIGNAL,
     VALUE_LINES,
     VALUE_EVENT,
+    VALUE_PORT,
     VALUE_PUBLISH,
     VALUE_LABEL,
     VALUE_LABEL_KEY,
@@ -61,6 +63,9 @@ const struct value_completion *value_completion_of(enum value_kind kind);
 int64_t value_mib(const char *text);
 int64_t value_milliseconds(const char *text);
 int64_t value_number(const char *text);
+
+/* The VM's part of a VALUE_VM_HOST; a new string. */
+char *value_vm_of_host(const char *text);
 
 /* Where one side of `vm cp` is: `path` points into `text`. Returns the length of the VM's name in
  * front of the colon, or 0 when it is on this machine. */

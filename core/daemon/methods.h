@@ -29,9 +29,12 @@ METHOD(method_events_subscribe);
 /* methods_guest.c */
 METHOD(method_vm_exec);
 METHOD(method_vm_tar);
+METHOD(method_vm_connect);
 METHOD(method_vm_stats);
 METHOD(method_vm_ports);
 METHOD(method_vm_log);
+/* methods_ssh.c */
+METHOD(method_ssh_show);
 /* methods_image.c */
 METHOD(method_image_list);
 METHOD(method_image_show);
@@ -42,6 +45,9 @@ METHOD(method_kernel_list);
 METHOD(method_kernel_show);
 METHOD(method_kernel_delete);
 METHOD(method_kernel_import);
+/* methods_network.c */
+METHOD(method_network_list);
+METHOD(method_network_remove);
 /* methods_host.c */
 METHOD(method_daemon_status);
 METHOD(method_daemon_stop);

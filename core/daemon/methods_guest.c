@@ -184,6 +184,24 @@ METHOD(method_vm_tar)
                        result, err);
 }
 
+METHOD(method_vm_connect)
+{
+    int64_t port = 0;
+    static const char *const known[] = {"vm", "port", NULL};
+    if (json_only_keys("the request", params, known, err) < 0 ||
+        json_want_int(params, "port", &port, err) < 0) {
+        return -1;
+    }
+    if (port < 1 || port > 65535) {
+        return error_set(err, BANGER_EINVALID, "parameter 'port' must be 1 to 65535");
+    }
+    uint8_t bytes[2];
+    AUTO_BUF struct buf open = BUF_INIT;
+    frame_put16(bytes, (uint16_t)port);
+    buf_append(&open, bytes, sizeof(bytes));
+    return pass_stream(context, request, params, SERVICE_CONNECT, &open, result, err);
+}
+
 /* A service that answers with one JSON document. */
 static json_t *ask_agent(struct live_vm *live, int service, banger_error *err)
 {

@@ -38,6 +38,8 @@
  *   vm.plan    {vm}                        {machine,contributions,providers}
  *   vm.exec    {vm,argv,env?,user?,cwd?,tty?,stdin?,rows?,columns?}   {fd}   guest/session.h
  *   vm.tar     {vm,direction:"in"|"out",path}   {fd}
+ *   vm.connect {vm,port}                   {fd}      a TCP connection to the guest's loopback, as a
+ *                                                    stream of guest/session.h
  *   vm.stats   {vm}                        the agent's SERVICE_STATS, with the VMM's rss_bytes and
  *                                          cpu_ms
  *   vm.ports   {vm}                        {listeners:[...],published:[...]}
@@ -55,8 +57,12 @@
  *   kernel.show {kernel}                   KERNEL
  *   kernel.delete {kernel}                 KERNEL
  *   kernel.import {deb?|deb_file?|vmlinuz?,modules?,name?}   KERNEL
+ *   network.list {}                        [{name,summary,works,text,vms:[{name,address}]}]
+ *   network.remove {network}               {}        what it has on the host for all VMs
  *   plugin.list {}                         [PLUGIN]  in resolved order
  *   plugin.show {plugin}                   PLUGIN with its configuration table
+ *   ssh.show {}                            {key,known_hosts,config}   paths: the private key that
+ *                                          guests let in, the hosts' keys, the client's configuration
  *   doctor {}                              {checks:[{name,status:"pass"|"warn"|"fail",text,hint?}],
  *                                          providers:{vmm,rootfs,network}}
  *
