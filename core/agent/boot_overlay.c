@@ -2,6 +2,7 @@
 /* Copying the overlay onto the root. The root's symbolic links are an image's, which anyone may
  * have made: they are resolved inside the root, and what is replaced is replaced, not followed. */
 #include "boot.h"
+#include "boot_keys.h"
 #include "resolve.h"
 #include "say.h"
 
@@ -29,25 +30,42 @@ static void close_if_open(int fd)
     }
 }
 
+/* A name beside the file, so that it is there as it was or as it is to be. */
+#define FRESH ".banger-new"
+
+static int fill_file(int from, int out, const struct stat *st, const struct place *to)
+{
+    ssize_t sent = 1;
+    if (from < 0 || out < 0) {
+        return -1;
+    }
+    while (sent > 0) {
+        sent = sendfile(out, from, NULL, 1 << 20);
+    }
+    if (sent < 0 ||
+        (strcmp(to->name, BOOT_KEYS_FILE) == 0 && boot_keys_keep(out, to->parent, to->name) < 0)) {
+        return -1;
+    }
+    return fchown(out, st->st_uid, st->st_gid) < 0 ? -1 : fchmod(out, st->st_mode & 07777);
+}
+
 static int copy_file(int from_dir, const char *name, const struct stat *st, const struct place *to)
 {
     int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    (void)unlinkat(to->parent, to->name, 0);
-    int out =
-        openat(to->parent, to->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    int failed = from < 0 || out < 0;
-    ssize_t sent = 1;
-    while (!failed && sent > 0) {
-        sent = sendfile(out, from, NULL, 1 << 20);
-        failed = sent < 0;
+    (void)unlinkat(to->parent, FRESH, 0);
+    int out = openat(to->parent, FRESH, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int failed = fill_file(from, out, st, to);
+    if (failed == 0) {
+        failed = renameat(to->parent, FRESH, to->parent, to->name);
     }
-    failed =
-        failed || fchown(out, st->st_uid, st->st_gid) < 0 || fchmod(out, st->st_mode & 07777) < 0;
     int saved = errno;
+    if (failed != 0) {
+        (void)unlinkat(to->parent, FRESH, 0);
+    }
     close_if_open(from);
     close_if_open(out);
     errno = saved;
-    return failed ? -1 : 0;
+    return failed;
 }
 
 static int copy_link(int from_dir, const char *name, const struct stat *st, const struct place *to)
@@ -68,13 +86,15 @@ static int copy_link(int from_dir, const char *name, const struct stat *st, cons
 /* A folder that the image has keeps its mode and owner. */
 static int make_folder(const struct stat *st, const struct place *to)
 {
-    if (mkdirat(to->parent, to->name, st->st_mode & 07777) < 0) {
+    /* ssh's is for its owner's eyes (ssh(1), FILES); the archive says nothing of folders. */
+    mode_t mode = strcmp(to->name, BOOT_KEYS_FOLDER) == 0 ? 0700 : st->st_mode & 07777;
+    if (mkdirat(to->parent, to->name, mode) < 0) {
         return errno == EEXIST ? 0 : -1;
     }
     if (fchownat(to->parent, to->name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0) {
         return -1;
     }
-    return fchmodat(to->parent, to->name, st->st_mode & 07777, 0); /* what the umask took */
+    return fchmodat(to->parent, to->name, mode, 0); /* what the umask took */
 }
 
 static void copy_below(int from_dir, int root, const char *path, int depth);
