@@ -5,9 +5,17 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* Forgets every connection from or to the IPv4 address, also those translated to it: so that the next
  * guest with this address gets nothing of the last one's. Idempotent; a kernel without conntrack is a
  * success. */
 int conntrack_forget(const char *address, banger_error *err);
+
+/* The same of those alone that came in for this host's port and were led to the address: a port that
+ * is taken back ends at once. For UDP also of those that were led nowhere, while the port was not yet
+ * published: whoever goes on sending would keep such a one alive for ever, and not be translated. */
+int conntrack_forget_port(const char *address, bool udp, uint16_t port, banger_error *err);
 
 #endif
