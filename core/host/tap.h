@@ -11,11 +11,15 @@
 
 #include "host/link.h"
 
-/* A new one: down, no port of anything, IPv6 off. EBUSY: a link of that name exists. */
+#define TAP_PREFIX "tap-fc-" /* and a short id: the 15 bytes of an interface's name */
+
+/* A new one: down, no port of anything, IPv6 off. Only our user (and CAP_NET_ADMIN) can open it.
+ * EBUSY: a link of that name exists. */
 int tap_create(const char *name, const char *alias, struct link *link, banger_error *err);
 
 /* This VM's TAP as a port of the bridge, up: a warm one out of the pool, or made anew. One that is
- * already there as this VM's is a success. `pooled` may be NULL. */
+ * already there as this VM's is a success. EBUSY: a link of that name is not this VM's. `pooled` may
+ * be NULL. */
 int tap_acquire(struct host *host, const char *vm_id, const char *bridge, const char *name,
                 bool *pooled, banger_error *err);
 /* Idempotent. A link of that name that is not this VM's is left alone, and is a success: ours is
