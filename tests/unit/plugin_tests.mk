@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # A plugin's unit test is linked with the plugin's own files and the fake host:
-# tests/unit/test_plugin_NAME.c, or test_plugin_NAME.PART.c, with plugins/NAME/*.c.
+# tests/unit/test_plugin_NAME.c, or test_plugin_NAME.PART.c, with plugins/NAME/*.c and its libs.
 
 PLUGIN_TESTS := $(patsubst tests/unit/test_plugin_%.c,%,$(wildcard tests/unit/test_plugin_*.c))
 FAKE_HOST := tests/unit/fake_host.c tests/unit/fake_process.c
@@ -11,6 +11,7 @@ $(BUILD)/tests/test_plugin_$(1): tests/unit/test_plugin_$(1).c $(FAKE_HOST) $(ca
   $(wildcard tests/unit/*.h plugins/$(2)/*.h plugins/common/*.h include/banger/*.h)
 	@mkdir -p $$(@D)
 	$$(call say,TEST    $$@)$$(CC) $$(filter-out -MMD -MP,$$(BASE_CFLAGS)) -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Iplugins/$(2) -Iplugins/common \
-	  $$(filter %.c,$$^) $$(BASE_LDFLAGS) -ljansson -lcmocka -o $$@
+	  $$(filter %.c,$$^) $$(BASE_LDFLAGS) $(if $(wildcard plugins/$(2)/libs),$$(shell pkg-config --cflags --libs $(shell cat plugins/$(2)/libs 2>/dev/null))) \
+	  -ljansson -lcmocka -o $$@
 endef
 $(foreach p,$(PLUGIN_TESTS),$(eval $(call plugin_test_rule,$(p),$(firstword $(subst ., ,$(p))))))

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The one server of this process, as the hooks see it. Any thread may call.
+ *
+ * It comes with the first VM that has a bridge, and stays until the daemon ends: a daemon without such
+ * VMs opens no port, and does not care who has it.
+ */
+#ifndef DNS_SERVICE_H
+#define DNS_SERVICE_H
+
+#include "settings.h"
+
+#include <net/if.h>
+
+/* What the network provider stored for a VM. */
+struct guest {
+    const char *id;
+    const char *name;
+    const char *link; /* the bridge */
+    struct address v4;
+    struct address v6; /* AF_UNSPEC: none; so are the gateways */
+    struct address gateway4;
+    struct address gateway6;
+};
+
+struct service_status {
+    bool serving; /* there is a server */
+    bool local;   /* and it listens for this host */
+    size_t names;
+    size_t told_links; /* systemd-resolved knows them */
+};
+
+/* 0, or a negative errno with the address it is about. */
+int service_open(const struct settings *settings, const struct guest *guest,
+                 struct endpoint *failed);
+/* The same for this host's own listener. */
+int service_open_local(const struct settings *settings);
+int service_add(const struct guest *guest);
+void service_remove(const char *id);
+/* Tells systemd-resolved of the guest's bridge, unless that has been done. False: it refused. */
+bool service_tell(const struct settings *settings, const struct guest *guest, char *reason,
+                  size_t size);
+void service_status(const struct settings *settings, struct service_status *status);
+/* Takes everything back. */
+void service_close(void);
+
+#endif
