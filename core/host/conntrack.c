@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- *   1. Ask for the connections that can be meant: the kernel filters a dump by addresses or ports of
- *      either direction's tuple (CTA_FILTER, Linux 5.8), so that a host with a million connections
- *      hands over a few. An older one hands all of them over.
+ *   1. Ask for the connections that can be meant. Each dump walks the kernel's whole table (10 ms for the
+ *      262,144 chains that a machine with 4 GB has): with few connections all are asked for, in one
+ *      walk. With many the kernel is told what can be meant (CTA_FILTER, Linux 5.8; an older one hands
+ *      over all), at the price of a walk for each way to be meant.
  *   2. Look at each whether it is meant: `original` is as the first packet came, `reply` as an answer
  *      leaves the other end, before translation back. A guest that was connected to is reply's source.
  *   3. Delete these, one request each. One that has ended meanwhile is a success.
@@ -12,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "host/netlink.h"
+#include "host/sysctl.h"
 
 #include <arpa/inet.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -24,23 +26,29 @@
 #include <string.h>
 
 #define DUMP_ATTEMPTS 16
+#define FEW 4096 /* connections: their transfer takes about as long as a walk */
 
 /* net/netfilter/nf_internals.h: no header for user space has them. */
-#define FILTER_IP_SOURCE (1U << 0)   /* CTA_FILTER_F_CTA_IP_SRC */
-#define FILTER_PROTOCOL (1U << 3)    /* CTA_FILTER_F_CTA_PROTO_NUM */
-#define FILTER_PORT_TARGET (1U << 5) /* CTA_FILTER_F_CTA_PROTO_DST_PORT */
+#define FILTER_IP_SOURCE (1U << 0) /* CTA_FILTER_F_CTA_IP_SRC */
+#define FILTER_PROTOCOL (1U << 3)  /* CTA_FILTER_F_CTA_PROTO_NUM */
 
 enum { ORIGINAL = 0, REPLY = 1 }; /* as libnl numbers the directions: "repl" */
+
+/* What the kernel is asked for. */
+struct filter {
+    int tuple; /* CTA_TUPLE_ORIG, CTA_TUPLE_REPLY; 0: everything */
+    uint32_t flags;
+};
 
 struct search {
     bool (*is_meant)(const struct search *search, const struct nfnl_ct *entry);
     struct in_addr address;
-    uint8_t protocol;
-    uint16_t port;
-    /* What the kernel is asked for. */
-    int direction;
-    uint32_t filter;
-    struct nfnl_ct **found; /* of `count` */
+    const struct conntrack_port *ports;
+    size_t port_count;
+    const struct filter *filters; /* the ways to be meant; the last one has tuple 0 */
+
+    const struct filter *filter; /* of this walk */
+    struct nfnl_ct **found;      /* of `count` */
     size_t count;
 };
 
@@ -70,52 +78,54 @@ static bool is_translated(const struct nfnl_ct *entry)
            !is_same(nfnl_ct_get_dst(entry, ORIGINAL), nfnl_ct_get_src(entry, REPLY));
 }
 
+static bool is_one_of(const struct search *search, const struct nfnl_ct *entry)
+{
+    for (size_t i = 0; i < search->port_count; i++) {
+        const struct conntrack_port *port = &search->ports[i];
+        if (nfnl_ct_get_proto(entry) == (port->udp ? IPPROTO_UDP : IPPROTO_TCP) &&
+            nfnl_ct_get_dst_port(entry, ORIGINAL) == port->port) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_ports(const struct search *search, const struct nfnl_ct *entry)
 {
-    if (nfnl_ct_get_proto(entry) != search->protocol ||
-        nfnl_ct_get_dst_port(entry, ORIGINAL) != search->port) {
-        return false;
-    }
     bool to_guest = is_address(nfnl_ct_get_src(entry, REPLY), search->address) &&
                     !is_address(nfnl_ct_get_dst(entry, ORIGINAL), search->address);
-    return to_guest || (search->protocol == IPPROTO_UDP && !is_translated(entry));
+    bool to_nobody = nfnl_ct_get_proto(entry) == IPPROTO_UDP && !is_translated(entry);
+    return (to_guest || to_nobody) && is_one_of(search, entry);
 }
 
 /* -- Asking --------------------------------------------------------------------------------------- */
 
 static int put_tuple(struct nl_msg *message, const struct search *search)
 {
-    int kind = search->direction == ORIGINAL ? CTA_TUPLE_ORIG : CTA_TUPLE_REPLY;
-    struct nlattr *tuple = nla_nest_start(message, kind | NLA_F_NESTED);
-    bool by_address = (search->filter & FILTER_IP_SOURCE) != 0;
-    struct nlattr *part =
-        nla_nest_start(message, (by_address ? CTA_TUPLE_IP : CTA_TUPLE_PROTO) | NLA_F_NESTED);
+    bool by_address = search->filter->flags == FILTER_IP_SOURCE;
+    int kind = by_address ? CTA_TUPLE_IP : CTA_TUPLE_PROTO;
+    struct nlattr *tuple = nla_nest_start(message, search->filter->tuple | NLA_F_NESTED);
+    struct nlattr *part = nla_nest_start(message, kind | NLA_F_NESTED);
     if (tuple == NULL || part == NULL) {
         return -NLE_NOMEM;
     }
-    int result = 0;
-    if (by_address) {
-        result = nla_put_u32(message, CTA_IP_V4_SRC, search->address.s_addr);
-    } else {
-        result = nla_put_u8(message, CTA_PROTO_NUM, search->protocol);
-        result =
-            result < 0 ? result : nla_put_u16(message, CTA_PROTO_DST_PORT, htons(search->port));
-    }
+    int result = by_address ? nla_put_u32(message, CTA_IP_V4_SRC, search->address.s_addr)
+                            : nla_put_u8(message, CTA_PROTO_NUM, IPPROTO_UDP);
     (void)nla_nest_end(message, part);
     (void)nla_nest_end(message, tuple);
     return result;
 }
 
-static int put_filter(struct nl_msg *message, const struct search *search)
+static int put_filter(struct nl_msg *message, const struct filter *wanted)
 {
     struct nlattr *filter = nla_nest_start(message, CTA_FILTER | NLA_F_NESTED);
     if (filter == NULL) {
         return -NLE_NOMEM;
     }
-    uint32_t original = search->direction == ORIGINAL ? search->filter : 0;
-    uint32_t reply = search->direction == REPLY ? search->filter : 0;
-    int result = nla_put_u32(message, CTA_FILTER_ORIG_FLAGS, original);
-    result = result < 0 ? result : nla_put_u32(message, CTA_FILTER_REPLY_FLAGS, reply);
+    bool reply = wanted->tuple == CTA_TUPLE_REPLY;
+    int result = nla_put_u32(message, CTA_FILTER_ORIG_FLAGS, reply ? 0 : wanted->flags);
+    result = result < 0 ? result
+                        : nla_put_u32(message, CTA_FILTER_REPLY_FLAGS, reply ? wanted->flags : 0);
     (void)nla_nest_end(message, filter);
     return result;
 }
@@ -127,8 +137,11 @@ static int send_request(struct nl_sock *sock, const struct search *search)
     if (message == NULL) {
         return -NLE_NOMEM;
     }
-    int result = put_tuple(message, search);
-    result = result < 0 ? result : put_filter(message, search);
+    int result = 0;
+    if (search->filter->tuple != 0) {
+        result = put_tuple(message, search);
+        result = result < 0 ? result : put_filter(message, search->filter);
+    }
     result = result < 0 ? result : nl_send_auto(sock, message);
     nlmsg_free(message);
     return result;
@@ -200,7 +213,7 @@ static bool is_missing(int result)
            result == -NLE_AF_NOSUPPORT;
 }
 
-static int forget(struct search *search, banger_error *err)
+static int walk(struct search *search, banger_error *err)
 {
     int result = -NLE_DUMP_INTR;
     for (int i = 0; i < DUMP_ATTEMPTS && result == -NLE_DUMP_INTR; i++) {
@@ -215,37 +228,51 @@ static int forget(struct search *search, banger_error *err)
     return result < 0 ? netlink_error(err, result, "cannot end connections") : 0;
 }
 
-int conntrack_forget(const char *address, banger_error *err)
+static int forget(struct search *search, const char *address, banger_error *err)
 {
-    struct in_addr parsed;
-    if (inet_pton(AF_INET, address, &parsed) != 1) {
+    int count = 0;
+    if (inet_pton(AF_INET, address, &search->address) != 1) {
         return error_set(err, BANGER_EINVALID, "'%.64s' is not an IPv4 address", address);
     }
-    for (int direction = ORIGINAL; direction <= REPLY; direction++) {
-        struct search search = {
-            .is_meant = is_guests,
-            .address = parsed,
-            .direction = direction,
-            .filter = FILTER_IP_SOURCE,
-        };
-        if (forget(&search, err) < 0) {
+    if (sysctl_read("net/netfilter/nf_conntrack_count", &count, NULL) < 0 || count == 0) {
+        return 0;
+    }
+    search->filter = search->filters;
+    while (count <= FEW && search->filter->tuple != 0) {
+        search->filter++;
+    }
+    do {
+        if (walk(search, err) < 0) {
             return -1;
         }
-    }
+    } while (search->filter->tuple != 0 && (++search->filter)->tuple != 0);
     return 0;
 }
 
-int conntrack_forget_port(const char *address, bool udp, uint16_t port, banger_error *err)
+int conntrack_forget(const char *address, banger_error *err)
 {
+    static const struct filter filters[] = {
+        {CTA_TUPLE_ORIG, FILTER_IP_SOURCE},
+        {CTA_TUPLE_REPLY, FILTER_IP_SOURCE},
+        {0, 0},
+    };
+    struct search search = {.is_meant = is_guests, .filters = filters};
+    return forget(&search, address, err);
+}
+
+int conntrack_forget_ports(const char *address, const struct conntrack_port *ports, size_t count,
+                           banger_error *err)
+{
+    static const struct filter filters[] = {
+        {CTA_TUPLE_REPLY, FILTER_IP_SOURCE},
+        {CTA_TUPLE_ORIG, FILTER_PROTOCOL},
+        {0, 0},
+    };
     struct search search = {
         .is_meant = is_ports,
-        .protocol = udp ? IPPROTO_UDP : IPPROTO_TCP,
-        .port = port,
-        .direction = ORIGINAL,
-        .filter = FILTER_PROTOCOL | FILTER_PORT_TARGET,
+        .ports = ports,
+        .port_count = count,
+        .filters = filters,
     };
-    if (inet_pton(AF_INET, address, &search.address) != 1) {
-        return error_set(err, BANGER_EINVALID, "'%.64s' is not an IPv4 address", address);
-    }
-    return forget(&search, err);
+    return count == 0 ? 0 : forget(&search, address, err);
 }

@@ -212,28 +212,29 @@ static bool is_there(const struct mappings *there, const char *address,
     return false;
 }
 
-static int forget_one(const char *address, const struct firewall_port *port, banger_error *err)
+static void put_port(struct conntrack_port *ports, size_t *count, const struct firewall_port *port)
 {
-    return conntrack_forget_port(address, port->udp, port->host_port, err);
+    ports[(*count)++] = (struct conntrack_port){.udp = port->udp, .port = port->host_port};
 }
 
 static int forget_changed(const struct mappings *there, const char *address,
                           const struct firewall_port *ports, size_t count, banger_error *err)
 {
+    AUTO_FREE struct conntrack_port *changed =
+        xcalloc(there->count + count, sizeof(struct conntrack_port));
+    size_t changed_count = 0;
     for (size_t i = 0; i < there->count; i++) {
         const struct mapping *old = &there->list[i];
-        if (str_equal(old->guest, address) && !is_wanted(&old->port, ports, count) &&
-            forget_one(address, &old->port, err) < 0) {
-            return -1;
+        if (str_equal(old->guest, address) && !is_wanted(&old->port, ports, count)) {
+            put_port(changed, &changed_count, &old->port);
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (ports[i].udp && !is_there(there, address, &ports[i]) &&
-            forget_one(address, &ports[i], err) < 0) {
-            return -1;
+        if (ports[i].udp && !is_there(there, address, &ports[i])) {
+            put_port(changed, &changed_count, &ports[i]);
         }
     }
-    return 0;
+    return conntrack_forget_ports(address, changed, changed_count, err);
 }
 
 static char *compose(const struct mappings *there, const char *vm_id, const char *bridge,

@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 typedef int (*op_check)(const char *name, const json_t *value, banger_error *err);
 

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The devices: a bridge for all, a TAP for each. */
+#include "host/ops_network.h"
+
+#include "base/json.h"
+#include "base/name.h"
+#include "host/bridge.h"
+#include "host/firewall.h"
+#include "host/tap.h"
+#include "host/tap_pool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *text_of(const struct op_call *call, const char *name)
+{
+    return json_string_value(json_object_get(call->args, name));
+}
+
+static struct bridge_plan plan_of(const struct op_call *call)
+{
+    return (struct bridge_plan){
+        .name = text_of(call, "bridge"),
+        .address = text_of(call, "address"),
+        .address6 = text_of(call, "address6"),
+    };
+}
+
+/* -- What all VMs share --------------------------------------------------------------------------- */
+
+int op_network_check(struct host *host, const struct op_call *call, json_t *result,
+                     banger_error *err)
+{
+    (void)result;
+    const struct bridge_plan plan = plan_of(call);
+    return bridge_check(host, &plan, err) < 0 ? -1 : firewall_check(host, plan.name, err);
+}
+
+/* The rules come before the devices that they are about: there is no moment without them. */
+int op_network_ensure(struct host *host, const struct op_call *call, json_t *result,
+                      banger_error *err)
+{
+    const struct bridge_plan plan = plan_of(call);
+    const struct firewall_plan rules = {
+        .bridge = plan.name,
+        .prefix = plan.address,
+        .prefix6 = plan.address6,
+        .isolate = json_is_true(json_object_get(call->args, "isolate")),
+    };
+    bool created = false;
+    if (firewall_ensure(host, &rules, err) < 0 || bridge_ensure(host, &plan, &created, err) < 0) {
+        return -1;
+    }
+    json_put(result, "created", json_boolean(created));
+    size_t pool = (size_t)json_integer_value(json_object_get(call->args, "pool"));
+    return tap_pool_resize(host, pool, err);
+}
+
+int op_network_remove(struct host *host, const struct op_call *call, json_t *result,
+                      banger_error *err)
+{
+    (void)result;
+    const char *bridge = text_of(call, "bridge");
+    if (tap_pool_resize(host, 0, err) < 0 || bridge_remove(host, bridge, err) < 0) {
+        return -1;
+    }
+    return firewall_remove(host, bridge, err);
+}
+
+/* -- What one VM has ------------------------------------------------------------------------------ */
+
+/* The TAP of a VM is named by it, so that no VM can ask for another's. */
+static int check_tap_of_vm(const struct op_call *call, banger_error *err)
+{
+    char expected[IFNAMSIZ];
+    if (call->vm_id == NULL) {
+        return error_set(err, BANGER_EINVALID, "a TAP belongs to a VM, and there is none here");
+    }
+    (void)snprintf(expected, sizeof(expected), TAP_PREFIX "%.*s", SHORT_ID_LENGTH, call->vm_id);
+    if (strcmp(expected, text_of(call, "tap")) != 0) {
+        return error_set(err, BANGER_EINVALID, "'%s' is not the TAP of the VM %.*s",
+                         text_of(call, "tap"), SHORT_ID_LENGTH, call->vm_id);
+    }
+    return 0;
+}
+
+int op_tap_acquire(struct host *host, const struct op_call *call, json_t *result, banger_error *err)
+{
+    const struct firewall_guest guest = {
+        .bridge = text_of(call, "bridge"),
+        .tap = text_of(call, "tap"),
+        .mac = text_of(call, "mac"),
+        .address = text_of(call, "address"),
+        .address6 = text_of(call, "address6"),
+    };
+    bool pooled = false;
+    if (check_tap_of_vm(call, err) < 0 ||
+        bridge_check_guest(host, guest.bridge, guest.address, err) < 0 ||
+        firewall_admit(host, call->vm_id, &guest, err) < 0 ||
+        tap_acquire(host, call->vm_id, guest.bridge, guest.tap, &pooled, err) < 0) {
+        return -1;
+    }
+    json_put(result, "pooled", json_boolean(pooled));
+    return 0;
+}
+
+int op_tap_release(struct host *host, const struct op_call *call, json_t *result, banger_error *err)
+{
+    (void)result;
+    if (check_tap_of_vm(call, err) < 0 ||
+        tap_release(host, call->vm_id, text_of(call, "tap"), err) < 0) {
+        return -1;
+    }
+    return firewall_expel(host, text_of(call, "bridge"), text_of(call, "tap"), err);
+}
