@@ -287,4 +287,6 @@ const struct banger_host call_host = {
     .spawn = call_spawn,
     .run = call_run,
     .guest_exec = call_guest_exec,
+    .host_op = call_host_op,
+    .lease_number = call_lease_number,
 };

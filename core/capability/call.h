@@ -2,7 +2,7 @@
 /*
  * One hook being run: what a plugin holds as its opaque `struct banger_call`. The functions of the
  * host table are here by group: call.c (outcome), call_input.c, call_output.c, call_journal.c,
- * call_process.c.
+ * call_process.c, call_host.c.
  *
  * 1. A call is begun, its hook runs on a helper thread, and it is ended. In between the operation's
  *    thread may declare it over (dispatch.c), under the scope's lock.
@@ -102,5 +102,8 @@ const char *call_resources(struct banger_call *call); /* the key `resources` */
 int call_spawn(struct banger_call *call, const char *argv_json, const char *options_json);
 int call_run(struct banger_call *call, const char *argv_json, const char **result);
 int call_guest_exec(struct banger_call *call, const char *request_json, const char **result);
+int call_host_op(struct banger_call *call, const char *name, const char *args_json,
+                 const char **result);
+int64_t call_lease_number(struct banger_call *call, const char *pool, int64_t first, int64_t last);
 
 #endif

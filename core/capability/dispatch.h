@@ -20,6 +20,7 @@
 
 #include "capability/machine.h"
 #include "capability/registry.h"
+#include "host/host.h"
 #include "store/store.h"
 
 /* What the lifecycle does for a hook. Every function may be called from the helper thread; none is
@@ -40,7 +41,8 @@ struct scope;
 
 struct scope_init {
     struct registry *registry;
-    struct store *store; /* for the journal; NULL: no journal in this scope */
+    struct store *store; /* for the journal and leases; NULL: none in this scope */
+    struct host *host;   /* for host operations; NULL: none in this scope */
     const char *vm_id;   /* NULL: about the host (doctor) */
     json_t *input;   /* copied in: {"vm":{},"image":{},"kernel":{},"change":{}}: what getters see */
     json_t *runtime; /* copied in: {"NAME":{}} */

@@ -21,6 +21,7 @@ struct scope *scope_new(const struct scope_init *init)
     (void)pthread_mutex_init(&scope->lock, NULL);
     scope->registry = init->registry;
     scope->store = init->store;
+    scope->host = init->host;
     (void)snprintf(scope->vm_id, sizeof(scope->vm_id), "%s", str_or(init->vm_id, ""));
     if (init->services != NULL) {
         scope->services = *init->services;

@@ -19,6 +19,7 @@ struct scope {
     /* Fixed while the scope lives. */
     struct registry *registry;
     struct store *store;
+    struct host *host;
     char vm_id[ID_LENGTH + 1];      /* "": about the host */
     struct scope_services services; /* a copy: an abandoned hook may look after the operation */
     void *context;

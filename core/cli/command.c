@@ -10,6 +10,7 @@ const struct command_group command_groups[] = {
     {"vm", "virtual machines"},
     {"image", "root file systems that VMs start from"},
     {"kernel", "kernels that VMs boot"},
+    {"network", "what connects them"},
     {"plugin", "capabilities and providers"},
     {"daemon", "the daemon that keeps the VMs"},
     {0},
@@ -22,7 +23,7 @@ const struct command_option command_common_options[] = {
     {0},
 };
 
-static const struct command *const tables[] = {commands_vm, commands_host};
+static const struct command *const tables[] = {commands_vm, commands_network, commands_host};
 
 const struct command *command_first(void)
 {

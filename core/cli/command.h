@@ -73,8 +73,9 @@ struct command_group {
 #define OPTIONS(...) ((const struct command_option[]){__VA_ARGS__, {0}})
 #define EXAMPLES(...) ((const struct command_example[]){__VA_ARGS__, {0}})
 
-extern const struct command commands_vm[];   /* table_vm.c */
-extern const struct command commands_host[]; /* table_host.c */
+extern const struct command commands_network[]; /* table_network.c */
+extern const struct command commands_vm[];      /* table_vm.c */
+extern const struct command commands_host[];    /* table_host.c */
 extern const struct command_group command_groups[];
 extern const struct command_option command_common_options[]; /* every command has them */
 

@@ -14,7 +14,9 @@
 #include "base/log.h"
 #include "capability/loader.h"
 #include "config/config.h"
+#include "host/host.h"
 #include "lifecycle/lifecycle.h"
+#include "store/meta.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,11 +98,21 @@ static void announce(void *context)
     listeners_wake(&daemon->listeners);
 }
 
+static int open_host(struct daemon *daemon, banger_error *err)
+{
+    AUTO_FREE char *instance = meta_instance(daemon->store, err);
+    if (instance != NULL) {
+        daemon->host = host_new(instance, daemon->layout.run_dir);
+    }
+    return instance != NULL ? 0 : -1;
+}
+
 static void open_engine(struct daemon *daemon)
 {
     daemon->engine = (struct engine){
         .layout = &daemon->layout,
         .store = daemon->store,
+        .host = daemon->host,
         .registry = daemon->registry,
         .loop = daemon->loop,
         .config = daemon->config,
@@ -172,7 +184,7 @@ int daemon_open(struct daemon *daemon, banger_error *err)
     AUTO_FREE char *database = layout_database(&daemon->layout);
     daemon->store = store_open(database, err);
     daemon->loop = daemon->store != NULL ? loop_new(err) : NULL;
-    if (daemon->loop == NULL) {
+    if (daemon->loop == NULL || open_host(daemon, err) < 0) {
         return -1;
     }
     open_engine(daemon);
@@ -219,6 +231,7 @@ void daemon_close(struct daemon *daemon)
     loop_free(daemon->loop);
     store_close(daemon->store);
     registry_free(daemon->registry);
+    host_free(daemon->host);
     json_decref(daemon->config);
     listeners_destroy(&daemon->listeners);
     if (daemon->lock_fd >= 0) {

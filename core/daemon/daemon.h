@@ -11,6 +11,7 @@ struct daemon {
     struct layout layout;
     json_t *config;
     struct store *store;
+    struct host *host;
     struct registry *registry;
     struct loop *loop;
     struct rpc_server *server;

@@ -60,28 +60,23 @@ static void check_cgroup(json_t *checks)
         there ? NULL : "run as root on a host with the unified cgroup hierarchy");
 }
 
-/* The last thing that a check said about the host ("QEMU 7.2; TCG: ..."). */
-struct said {
-    char text[512];
-};
-
 static void keep_said(void *context, const char *capability, const char *text)
 {
     (void)capability;
-    struct said *said = context;
+    struct doctor_said *said = context;
     (void)snprintf(said->text, sizeof(said->text), "%s", text);
 }
 
-/* What the host's scope offers to a `check` hook: to say something. */
-static struct scope *host_scope(struct daemon *daemon, struct said *said)
+struct scope *doctor_scope(struct daemon *daemon, struct doctor_said *said)
 {
     AUTO_JSON json_t *input =
-        json_pack("{s:{s:s, s:s}}", "host", "state_dir", daemon->layout.state_dir, "run_dir",
-                  daemon->layout.run_dir);
+        json_pack("{s:{s:s, s:s, s:s}}", "host", "state_dir", daemon->layout.state_dir, "run_dir",
+                  daemon->layout.run_dir, "instance", daemon->host->instance);
     AUTO_JSON json_t *runtime = json_object();
     static const struct scope_services services = {.progress = keep_said};
     struct scope_init init = {
         .registry = daemon->registry,
+        .host = daemon->host,
         .input = input,
         .runtime = runtime,
         .services = &services,
@@ -90,7 +85,7 @@ static struct scope *host_scope(struct daemon *daemon, struct said *said)
     return scope_new(&init);
 }
 
-static void check_provider(struct scope *scope, const struct said *said,
+static void check_provider(struct scope *scope, const struct doctor_said *said,
                            struct capability *capability, enum provider_kind kind,
                            const char *chosen, json_t *checks)
 {
@@ -113,8 +108,8 @@ static void check_providers(struct daemon *daemon, json_t *checks, json_t *provi
 {
     struct capability *vmm = NULL;
     for (int kind = 0; kind < PROVIDER_KIND_COUNT; kind++) {
-        struct said said = {""};
-        struct scope *scope = host_scope(daemon, &said);
+        struct doctor_said said = {""};
+        struct scope *scope = doctor_scope(daemon, &said);
         struct capability *chosen = NULL;
         banger_error err = BANGER_ERROR_INIT;
         const char *name = provider_kind_name((enum provider_kind)kind);
@@ -140,17 +135,19 @@ static void check_providers(struct daemon *daemon, json_t *checks, json_t *provi
 
 static void check_capabilities(struct daemon *daemon, json_t *checks)
 {
-    struct said said = {""};
-    struct scope *scope = host_scope(daemon, &said);
+    struct doctor_said said = {""};
+    struct scope *scope = doctor_scope(daemon, &said);
     for (size_t i = 0; i < registry_count(daemon->registry); i++) {
         struct capability *capability = registry_at(daemon->registry, i);
         if (hook_of(capability->plugin, HOOK_CHECK) == NULL) {
             continue;
         }
         banger_error err = BANGER_ERROR_INIT;
+        said.text[0] = '\0';
         bool good = dispatch_hook_of(scope, capability, HOOK_CHECK, &err) == 0;
-        add(checks, capability->plugin->name, good ? "pass" : "fail",
-            good ? capability->plugin->summary : err.message, err.hint);
+        const char *text = said.text[0] != '\0' ? said.text : capability->plugin->summary;
+        add(checks, capability->plugin->name, good ? "pass" : "fail", good ? text : err.message,
+            err.hint);
     }
     scope_unref(scope);
 }

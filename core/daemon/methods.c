@@ -15,6 +15,8 @@ const struct rpc_method daemon_methods[] = {
     {"kernel.import", method_kernel_import},
     {"kernel.list", method_kernel_list},
     {"kernel.show", method_kernel_show},
+    {"network.list", method_network_list},
+    {"network.remove", method_network_remove},
     {"ops.list", method_ops_list},
     {"plugin.list", method_plugin_list},
     {"plugin.show", method_plugin_show},

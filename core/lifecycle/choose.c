@@ -166,40 +166,42 @@ int provider_check_name(struct registry *registry, enum provider_kind kind, cons
     return unknown_provider(list, count, kind, wanted, err);
 }
 
-/* The refusal that tells what can be done about it: one that is not for good (a full disk, a port
- * that is taken) before one that is. */
-static void keep_telling(banger_error *telling, const banger_error *refusal)
+/* Whether a refusal is about the host, which the next provider may suit. Any other (a full disk, a port
+ * that is taken, a range that overlaps) is about what was asked for or configured: to take another
+ * provider then would be a silent fallback. */
+static bool is_unsuited(const banger_error *refusal)
 {
-    if (telling->code == 0 ||
-        (telling->code == BANGER_EUNSUPPORTED && refusal->code != BANGER_EUNSUPPORTED)) {
-        *telling = *refusal;
-    }
+    return refusal->code == BANGER_EUNSUPPORTED || refusal->code == BANGER_EPERMISSION;
 }
 
-/* The best that accepts the host; when none does, the reasons of all. */
+/* The best that suits the host; when none does, the reasons of all. */
 static int choose_best(struct scope *scope, struct capability *const *list, size_t count,
                        enum provider_kind kind, const struct capability *vmm,
                        struct capability **chosen, banger_error *err)
 {
     banger_error reasons = BANGER_ERROR_INIT;
-    banger_error telling = BANGER_ERROR_INIT;
     for (size_t i = 0; i < count; i++) {
         banger_error reason = BANGER_ERROR_INIT;
         if (provider_rank(list[i], kind) < 0) {
-            continue; /* a test instrument: only by name */
+            continue; /* only by name: no network, a test instrument */
         }
         if (accepts(scope, list[i], kind, vmm, &reason) == 0) {
             *chosen = list[i];
             return 0;
         }
+        if (!is_unsuited(&reason)) {
+            if (err != NULL) {
+                *err = reason;
+            }
+            return -1;
+        }
         error_join(&reasons, &reason);
-        keep_telling(&telling, &reason);
     }
-    bool any = telling.code != 0;
-    (void)error_set(err, any ? telling.code : BANGER_EUNSUPPORTED, "no %s provider works here: %s",
-                    kind_names[kind], any ? reasons.message : "none is loaded");
+    bool any = reasons.code != 0;
+    (void)error_set(err, BANGER_EUNSUPPORTED, "no %s provider works here: %s", kind_names[kind],
+                    any ? reasons.message : "none is loaded");
     return error_hint(err, "%s",
-                      telling.hint[0] != '\0' ? telling.hint : "banger doctor tells more");
+                      reasons.hint[0] != '\0' ? reasons.hint : "banger doctor tells more");
 }
 
 int provider_choose(struct scope *scope, struct registry *registry, enum provider_kind kind,

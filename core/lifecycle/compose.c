@@ -18,8 +18,12 @@ int compose_choose(struct operation *op, banger_error *err)
                         err) < 0) {
         return -1;
     }
-    return provider_choose(op->scope, registry, PROVIDER_NETWORK,
-                           json_get_string(spec, "network", "auto"), op->vmm, &op->network, err);
+    if (provider_choose(op->scope, registry, PROVIDER_NETWORK,
+                        json_get_string(spec, "network", "auto"), op->vmm, &op->network, err) < 0) {
+        return -1;
+    }
+    operation_tell_providers(op);
+    return 0;
 }
 
 static int add(struct machine *machine, const char *section, json_t *value, banger_error *err)

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "lifecycle/choose.h"
 #include "lifecycle/lifecycle.h"
+#include "lifecycle/precheck.h"
 #include "lifecycle/provision.h"
 #include "lifecycle/spec.h"
 #include "lifecycle/view.h"
@@ -141,12 +142,18 @@ int create_record(struct engine *engine, const struct caller *caller, const json
     struct vm_record vm = {.state = VM_CREATED};
     const char *image = NULL;
     const char *kernel = NULL;
+    (void)snprintf(vm.id, sizeof(vm.id), "%s", id);
     int result = check_params(engine, params, &vm, &image, &kernel, err);
+    if (result == 0) { /* before minutes are spent on an image */
+        result = precheck_network(engine, &vm, err);
+    }
     if (result == 0) {
         result = find_parts(engine, caller, image, kernel, &vm, err);
     }
     if (result == 0) {
-        (void)snprintf(vm.id, sizeof(vm.id), "%s", id);
+        result = precheck_vm(engine, &vm, err);
+    }
+    if (result == 0) {
         vm.runtime = json_object();
         vm.created_ms = clock_wall_ms();
         vm.updated_ms = vm.created_ms;

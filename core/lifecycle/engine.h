@@ -20,6 +20,7 @@ struct live_table;
 struct engine {
     const struct layout *layout;
     struct store *store;
+    struct host *host; /* NULL (in tests): nothing is done with privilege */
     struct registry *registry;
     struct loop *loop;
     const json_t *config; /* config_load's */

@@ -54,9 +54,13 @@ static void open_scope(struct operation *op)
     }
     json_put(input, "host.state_dir", json_string(op->engine->layout->state_dir));
     json_put(input, "host.run_dir", json_string(op->engine->layout->run_dir));
+    if (op->engine->host != NULL) {
+        json_put(input, "host.instance", json_string(op->engine->host->instance));
+    }
     struct scope_init init = {
         .registry = op->engine->registry,
         .store = op->engine->store,
+        .host = op->engine->host,
         .vm_id = op->vm.id,
         .input = input,
         .runtime = op->vm.runtime,
@@ -88,15 +92,32 @@ struct capability *operation_run_provider(const struct operation *op, enum provi
     return found != NULL && provider_offers(found, kind) ? found : NULL;
 }
 
+void operation_tell_providers(struct operation *op)
+{
+    struct capability *const chosen[PROVIDER_KIND_COUNT] = {
+        [PROVIDER_VMM] = op->vmm,
+        [PROVIDER_ROOTFS] = op->rootfs,
+        [PROVIDER_NETWORK] = op->network,
+    };
+    for (int kind = 0; kind < PROVIDER_KIND_COUNT; kind++) {
+        AUTO_FREE char *key = str_format("vm.%s", provider_kind_name(kind));
+        if (chosen[kind] != NULL) {
+            scope_set_input(op->scope, key, json_string(chosen[kind]->plugin->name));
+        }
+    }
+}
+
 /* One that is not there leaves its record empty: what a VM of a damaged database holds must still
- * be given back. */
+ * be given back. A VM that is only asked about (precheck.h) has none yet. */
 static int find_parts(struct operation *op, banger_error *err)
 {
     struct store *store = op->engine->store;
     banger_error failure = BANGER_ERROR_INIT;
-    if ((image_find(store, op->vm.image_id, &op->image, &failure) < 0 &&
+    if ((op->vm.image_id[0] != '\0' &&
+         image_find(store, op->vm.image_id, &op->image, &failure) < 0 &&
          failure.code != BANGER_ENOTFOUND) ||
-        (kernel_find(store, op->vm.kernel_id, &op->kernel, &failure) < 0 &&
+        (op->vm.kernel_id[0] != '\0' &&
+         kernel_find(store, op->vm.kernel_id, &op->kernel, &failure) < 0 &&
          failure.code != BANGER_ENOTFOUND)) {
         *err = failure;
         return -1;
@@ -130,6 +151,7 @@ int operation_open(struct operation *op, banger_error *err)
     op->rootfs = operation_run_provider(op, PROVIDER_ROOTFS);
     op->network = operation_run_provider(op, PROVIDER_NETWORK);
     open_scope(op);
+    operation_tell_providers(op);
     return 0;
 }
 

@@ -50,6 +50,8 @@ struct operation {
  * filled engine, caller, kind and vm, which moves in, on failure too. */
 int operation_open(struct operation *op, banger_error *err);
 void operation_free(struct operation *op);
+/* Lets hooks see which providers have been chosen: vm.vmm, vm.rootfs and vm.network. */
+void operation_tell_providers(struct operation *op);
 /* Whether the image and the kernel are there, for what cannot do without. */
 int operation_check_parts(const struct operation *op, banger_error *err);
 

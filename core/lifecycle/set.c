@@ -6,6 +6,7 @@
 #include "lifecycle/compose.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/live.h"
+#include "lifecycle/precheck.h"
 #include "lifecycle/request.h"
 #include "lifecycle/spec.h"
 
@@ -65,6 +66,21 @@ static int tell_capabilities(struct operation *op, banger_error *err)
     return dispatch_hook(op->scope, HOOK_CONFIGURE, err);
 }
 
+/* What does not run is asked about the new specification as a new VM is; what runs says by itself what
+ * it takes over (`configure`): its own ports, which it has, would be refused here. */
+static int check_network(const struct operation *op, banger_error *err)
+{
+    static const char *const keys[] = {"network", "publish", "nat"};
+    bool changes = false;
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        changes = changes || json_object_get(op->changes, keys[i]) != NULL;
+    }
+    if (!changes || live_is_running(op->engine, op->vm.id)) {
+        return 0;
+    }
+    return precheck_vm(op->engine, &op->vm, err);
+}
+
 static int body_set(struct operation *op, banger_error *err)
 {
     json_t *spec = spec_change(op->vm.spec, op->changes, err);
@@ -78,7 +94,7 @@ static int body_set(struct operation *op, banger_error *err)
     json_decref(op->vm.spec);
     op->vm.spec = spec;
     scope_set_input(op->scope, "vm.disk_mib", json_incref(json_object_get(spec, "disk_mib")));
-    if (grow_disk(op, err) < 0 || tell_capabilities(op, err) < 0) {
+    if (check_network(op, err) < 0 || grow_disk(op, err) < 0 || tell_capabilities(op, err) < 0) {
         return -1;
     }
     return operation_save(op, err);

@@ -101,8 +101,28 @@ static const char version_1[] =
     "  DELETE FROM events WHERE id <= NEW.id - 10000;"
     "END;";
 
+/* `meta` holds what is said once of a store: `instance` marks what it has on the host. A lease is a
+ * number out of a plugin's pool; it goes with its VM. */
+static const char version_2[] =
+    "CREATE TABLE meta ("
+    "  key TEXT PRIMARY KEY,"
+    "  value TEXT NOT NULL"
+    ") STRICT;"
+    "INSERT INTO meta (key, value) VALUES ('instance', lower(hex(randomblob(6))));"
+
+    "CREATE TABLE leases ("
+    "  owner TEXT NOT NULL,"
+    "  pool TEXT NOT NULL,"
+    "  number INTEGER NOT NULL,"
+    "  vm_id TEXT NOT NULL REFERENCES vms (id) ON DELETE CASCADE,"
+    "  PRIMARY KEY (owner, pool, number),"
+    "  UNIQUE (owner, pool, vm_id)"
+    ") STRICT;"
+    "CREATE INDEX leases_by_vm ON leases (vm_id);";
+
 static const char *const texts[] = {
     version_1,
+    version_2,
 };
 
 const struct migrations schema_migrations = {.texts = texts, .count = COUNT_OF(texts)};

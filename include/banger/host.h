@@ -15,7 +15,7 @@
  *   vm.*              id short_id name dir run_dir state vcpu memory_mib disk_mib labels publish nat
  *   image.*           id name path digest size_bytes
  *   kernel.*          id name path initramfs version
- *   host.*            state_dir run_dir
+ *   host.*            state_dir run_dir instance (12 hex digits: this store's mark on the host)
  *   machine.*         what has been contributed up to now (contributeMachineConfig, launch)
  *   config.KEY        this plugin's own configuration
  *   runtime.NAME.KEY  what capability or provider NAME stored for this VM's present run
@@ -114,6 +114,21 @@ struct banger_host {
      * {"argv":[...], "stdin":"...", "env":{}, "cwd":"/", "user":"...", "timeout_ms":10000}; the
      * result is as in `run`. A status other than 0 is not a failure of this function. */
     int (*guest_exec)(struct banger_call *call, const char *request_json, const char **result);
+
+    /* -- Since ABI 1.1 (BANGER_HAS tells whether an older host lacks them) ----------------------- */
+
+    /* Has one operation of the host done that needs privilege: links, TAPs, nft, forwarding. `name`
+     * is a row of the table in share/doc/network.md, `args_json` an object of its arguments, the
+     * result an object too (`result` may be NULL). What it makes is this VM's, and only this VM's is
+     * ever taken away. In hooks that must have no side effects only those that ask are allowed. */
+    int (*host_op)(struct banger_call *call, const char *name, const char *args_json,
+                   const char **result);
+    /* The number that this VM has of this plugin's pool `pool`, between `first` and `last`, both
+     * included: the same in every run, until the VM is deleted; the lowest free one the first time.
+     * In hooks that must have no side effects it is only told, not taken. <0: failed, none is free.
+     */
+    int64_t (*lease_number)(struct banger_call *call, const char *pool, int64_t first,
+                            int64_t last);
 };
 
 #ifdef __cplusplus

@@ -62,6 +62,25 @@ static inline int banger_json_store(const struct banger_host *host, struct bange
     return result;
 }
 
+/* host->host_op. Steals `args`. A new reference to its result, or NULL when it failed (the host has
+ * recorded why). */
+static inline json_t *banger_json_host_op(const struct banger_host *host, struct banger_call *call,
+                                          const char *name, json_t *args)
+{
+    char *text = banger_json_text(host, call, args);
+    const char *answer = NULL;
+    json_t *result = NULL;
+
+    if (text != NULL && host->host_op(call, name, text, &answer) == 0) {
+        result = json_loads(answer, 0, NULL);
+        if (result == NULL) {
+            (void)host->fail(call, BANGER_EINTERNAL, "the host's answer to %s is not JSON", name);
+        }
+    }
+    free(text);
+    return result;
+}
+
 /* host->run. Steals `argv`. A new reference to {"status","stdout","stderr"}, or NULL when the
  * program could not be run (the host has recorded why). */
 static inline json_t *banger_json_run(const struct banger_host *host, struct banger_call *call,

@@ -70,7 +70,8 @@ struct banger_network {
     const char *const *needs; /* NULL-terminated: features of the vmm, e.g. "nic:user" */
 
     banger_hook check;
-    /* Optional. What all VMs share, e.g. the bridge. */
+    /* Optional. What all VMs share, e.g. the bridge. What capabilities need to know of the VM's addresses
+     * in `prepare` is stored here (set_json). */
     banger_hook ensure;
     /* Optional. What this VM alone has, e.g. its TAP, journaled. */
     banger_hook acquire;
@@ -78,6 +79,9 @@ struct banger_network {
     banger_hook contribute;
     /* Optional. Undoes acquire. Idempotent. */
     banger_hook cleanup;
+    /* Optional; since ABI 1.1. Undoes ensure, for the host: `banger network remove`. Refuses while a VM
+     * uses it. Idempotent. */
+    banger_hook remove;
 };
 
 #ifdef __cplusplus

@@ -18,6 +18,7 @@ struct fake_host {
     json_t *stored;
     json_t *spawns;
     json_t *runs;
+    json_t *operations;
     json_t *events;
     json_t *progress;
     json_t *log;
@@ -28,6 +29,8 @@ struct fake_host {
     int64_t deadline_ms; /* monotonic; 0: none */
     int cancel_after;    /* questions still answered "no"; -1: always */
     fake_runner runner;
+    fake_operator operator;
+    int64_t lease; /* 0: the pool's first */
     bool really_spawn;
     pid_t children[CHILDREN_MAX];
     size_t child_count;
@@ -309,6 +312,37 @@ static int guest_exec(struct banger_call *call, const char *request, const char 
     return fail(call, BANGER_EGUEST, "there is no guest behind this host");
 }
 
+/* -- The host -- */
+
+static int host_op(struct banger_call *call, const char *name, const char *args_json,
+                   const char **result)
+{
+    struct fake_host *fake = fake_of(call);
+    json_t *args = parse(name, args_json);
+    json_t *answer = fake->operator!= NULL ? fake->operator(name, args) : json_object();
+    char *text = answer != NULL ? json_dumps(answer, JSON_COMPACT) : NULL;
+    json_t *kept = text != NULL ? json_string(text) : NULL;
+
+    json_array_append_new(fake->operations, json_pack("{s:s, s:o}", "name", name, "args", args));
+    json_decref(answer);
+    free(text);
+    if (kept == NULL) {
+        return fail(call, BANGER_EBUSY, "%s fails", name);
+    }
+    json_array_append_new(fake->keep, kept);
+    if (result != NULL) {
+        *result = json_string_value(kept);
+    }
+    return 0;
+}
+
+static int64_t lease_number(struct banger_call *call, const char *pool, int64_t first, int64_t last)
+{
+    int64_t number = fake_of(call)->lease != 0 ? fake_of(call)->lease : first;
+
+    return number <= last ? number : fail(call, BANGER_EBUSY, "no %s is free", pool);
+}
+
 static const struct banger_host table = {
     .size = sizeof(table),
     .abi_major = BANGER_ABI_MAJOR,
@@ -332,6 +366,8 @@ static const struct banger_host table = {
     .spawn = spawn,
     .run = run,
     .guest_exec = guest_exec,
+    .host_op = host_op,
+    .lease_number = lease_number,
 };
 
 /* -- For the test -- */
@@ -348,6 +384,7 @@ struct fake_host *fake_host_new(const char *input)
     fake->stored = json_object();
     fake->spawns = json_array();
     fake->runs = json_array();
+    fake->operations = json_array();
     fake->events = json_array();
     fake->progress = json_array();
     fake->log = json_array();
@@ -360,9 +397,9 @@ struct fake_host *fake_host_new(const char *input)
 
 void fake_host_free(struct fake_host *fake)
 {
-    json_t *owned[] = {fake->input,     fake->contributions, fake->stored,   fake->spawns,
-                       fake->runs,      fake->events,        fake->progress, fake->log,
-                       fake->resources, fake->keep};
+    json_t *owned[] = {fake->input, fake->contributions, fake->stored, fake->spawns,
+                       fake->runs,  fake->operations,    fake->events, fake->progress,
+                       fake->log,   fake->resources,     fake->keep};
 
     for (size_t i = 0; i < fake->child_count; i++) {
         (void)kill(fake->children[i], SIGKILL);
@@ -437,6 +474,16 @@ void fake_host_set_runner(struct fake_host *fake, fake_runner runner)
     fake->runner = runner;
 }
 
+void fake_host_set_operator(struct fake_host *fake, fake_operator operator)
+{
+    fake->operator= operator;
+}
+
+void fake_host_set_lease(struct fake_host *fake, int64_t number)
+{
+    fake->lease = number;
+}
+
 void fake_host_really_spawn(struct fake_host *fake)
 {
     fake->really_spawn = true;
@@ -472,6 +519,11 @@ const json_t *fake_host_contribution(struct fake_host *fake, const char *section
 const json_t *fake_host_stored(struct fake_host *fake, const char *key)
 {
     return json_object_get(fake->stored, key);
+}
+
+const json_t *fake_host_operations(struct fake_host *fake)
+{
+    return fake->operations;
 }
 
 const json_t *fake_host_spawns(struct fake_host *fake)

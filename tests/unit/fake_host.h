@@ -43,6 +43,11 @@ void fake_host_cancel_after(struct fake_host *fake, int questions); /* 0: at the
  * NULL: cannot be run. */
 typedef json_t *(*fake_runner)(const json_t *argv);
 void fake_host_set_runner(struct fake_host *fake, fake_runner runner);
+/* Answers host_op: a new reference to the result, NULL: it fails (EBUSY, "NAME fails"). Without one
+ * every operation succeeds with {}. */
+typedef json_t *(*fake_operator)(const char *name, const json_t *args);
+void fake_host_set_operator(struct fake_host *fake, fake_operator operator);
+void fake_host_set_lease(struct fake_host *fake, int64_t number); /* default: the pool's first */
 void fake_host_really_spawn(struct fake_host *fake); /* default: spawn records and does nothing */
 
 /* -- What the plugin did; all borrowed ------------------------------------------------------------
@@ -56,9 +61,10 @@ const json_t *fake_host_contributions(struct fake_host *fake);
 /* The only or last value of a section, NULL: none. */
 const json_t *fake_host_contribution(struct fake_host *fake, const char *section);
 const json_t *fake_host_stored(struct fake_host *fake, const char *key); /* set_json's */
-const json_t *fake_host_spawns(struct fake_host *fake); /* [{"argv":[],"options":{}}] */
-const json_t *fake_host_runs(struct fake_host *fake);   /* [argv, ...] */
-const json_t *fake_host_events(struct fake_host *fake); /* [{"name","data"}] */
+const json_t *fake_host_spawns(struct fake_host *fake);     /* [{"argv":[],"options":{}}] */
+const json_t *fake_host_runs(struct fake_host *fake);       /* [argv, ...] */
+const json_t *fake_host_operations(struct fake_host *fake); /* [{"name","args"}], failed ones too */
+const json_t *fake_host_events(struct fake_host *fake);     /* [{"name","data"}] */
 const json_t *fake_host_progress(struct fake_host *fake);
 const json_t *fake_host_log(struct fake_host *fake); /* [text, ...] */
 /* [{"id","kind","key","attrs","state"}]: those not gone. Plugins see it as `resources`. */

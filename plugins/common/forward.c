@@ -123,6 +123,13 @@ int forward_read_all(const struct banger_host *host, struct banger_call *call,
                      struct forward_list *list)
 {
     json_auto_t *publish = banger_json_get(host, call, "vm.publish");
+
+    return forward_read_list(host, call, publish, list);
+}
+
+int forward_read_list(const struct banger_host *host, struct banger_call *call,
+                      const json_t *publish, struct forward_list *list)
+{
     size_t i;
     json_t *entry;
 
@@ -144,38 +151,40 @@ int forward_read_all(const struct banger_host *host, struct banger_call *call,
     return 0;
 }
 
-/* 0, or the errno of the bind that QEMU will do. */
-static int try_bind(const struct forward *forward)
+bool forward_equal(const struct forward *a, const struct forward *b)
+{
+    return a->udp == b->udp && a->host_port == b->host_port && a->guest_port == b->guest_port &&
+           strcmp(a->host_ip, b->host_ip) == 0;
+}
+
+/* As a server does (QEMU too): connections in TIME_WAIT do not hold a TCP port, a listener does. For
+ * UDP the option would let two sockets share the port. */
+int forward_bind(const struct forward *forward)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(forward->host_port)};
     int fd = socket(AF_INET, (forward->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
     int on = 1;
-    int result = 0;
 
-    if (fd < 0) {
-        return errno;
-    }
     (void)inet_pton(AF_INET, forward->host_ip, &address.sin_addr);
-    /* As QEMU does: connections in TIME_WAIT do not hold the port. For UDP the option would let two
-     * sockets share it. */
-    if (!forward->udp) {
+    if (fd >= 0 && !forward->udp) {
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     }
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-        result = errno;
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        (!forward->udp && listen(fd, 0) < 0)) {
+        int reason = errno;
+
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        errno = reason;
+        return -1;
     }
-    (void)close(fd);
-    return result;
+    return fd;
 }
 
-int forward_check_free(const struct banger_host *host, struct banger_call *call,
-                       const struct forward *forward)
+int forward_refuse(const struct banger_host *host, struct banger_call *call,
+                   const struct forward *forward, int reason)
 {
-    int reason = try_bind(forward);
-
-    if (reason == 0) {
-        return 0;
-    }
     if (reason == EADDRINUSE) {
         host->hint(call,
                    "`ss -ltnup` shows who listens there; publish another host port, as in "
@@ -193,6 +202,18 @@ int forward_check_free(const struct banger_host *host, struct banger_call *call,
                                            : BANGER_EINVALID,
                       "cannot publish %s:%u/%s: %s", forward->host_ip, forward->host_port,
                       forward_protocol(forward), strerror(reason));
+}
+
+int forward_check_free(const struct banger_host *host, struct banger_call *call,
+                       const struct forward *forward)
+{
+    int fd = forward_bind(forward);
+
+    if (fd < 0) {
+        return forward_refuse(host, call, forward, errno);
+    }
+    (void)close(fd);
+    return 0;
 }
 
 json_t *forward_to_json(const struct forward_list *list)
