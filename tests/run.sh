@@ -11,6 +11,12 @@ export BANGER_BUILD=$build CMOCKA_MESSAGE_OUTPUT=TAP
 passed=0 failed=0 skipped=0
 failures=()
 
+# What the failed tests of the file $1 said: the end of a log is all that many a CI shows.
+why() {
+  awk '/^(not )?ok /{bad = /^not ok / && tolower($0) !~ /# ?skip/} 
+    bad && /^#/ && n < 60 {if (!n++) print ""; print "    " $0}' "$1"
+}
+
 # Reads TAP from the file $2, adds to the counts; $1 names the source, $3 is its exit status.
 count() {
   local ok bad skip plan
@@ -20,7 +26,7 @@ count() {
   plan=$(sed -nE 's/^1\.\.([0-9]+).*/\1/p' "$2" | awk "{n += \$1} END {print n + 0}")
   passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
   if [ "$bad" -gt 0 ]; then
-    failures+=("$1: $(grep -E '^not ok ' "$2" | grep -viE '# ?skip' | head -5 | paste -sd';' -)")
+    failures+=("$1: $(grep -E '^not ok ' "$2" | grep -viE '# ?skip' | head -5 | paste -sd';' -)$(why "$2")")
   elif [ "$3" -ne 0 ] || [ "$((ok + skip))" -ne "${plan:-0}" ]; then
     failed=$((failed + 1))
     failures+=("$1: ended with status $3 after $((ok + skip)) of ${plan:-no} tests")

@@ -28,7 +28,8 @@ class Bench:
         self.home = tempfile.mkdtemp(prefix="banger-bench-")
         os.environ["BANGER_HOME"] = self.home
         with open(f"{self.home}/config.lua", "w", encoding="utf-8") as config:
-            config.write(f'return {{ plugin_dirs = {{ "{build}/tests/stub" }} }}\n')
+            config.write('return { vm = { network = "user" }, '
+                         f'plugin_dirs = {{ "{build}/tests/stub" }} }}\n')
         self.daemon = None
         self.client = None
 

@@ -159,15 +159,15 @@ s = socket.create_server(("0.0.0.0", 8070)); print("up", flush=True); time.sleep
   run -2 banger vm create --name x --network none -p 8080:80
   has "without a network"
   banger daemon stop
-  echo 'return { plugins = { nat = { uplink = "eth7" } } }' >"$BANGER_HOME/config.lua"
+  configure 'plugins = { nat = { uplink = "eth7" } }'
   run ! banger vm create --name x --nat
   has eth7
   banger daemon stop
-  echo 'return { plugins = { bridge = { subnet = "172.16.0.1/24" } } }' >"$BANGER_HOME/config.lua"
+  configure 'plugins = { bridge = { subnet = "172.16.0.1/24" } }'
   run -2 banger vm create --name x
   has "172.16.0.1/24"
   banger daemon stop
-  rm "$BANGER_HOME/config.lua"
+  configure
   is "$(banger ps -a -q)" ""
 }
 
@@ -188,7 +188,7 @@ s = socket.create_server(("0.0.0.0", 8070)); print("up", flush=True); time.sleep
 
 @test "bridge: guests that are not isolated reach each other; IPv6 by a prefix of our own" {
   banger daemon stop
-  echo 'return { plugins = { bridge = { isolate_guests = false, ipv6 = true } } }' >"$BANGER_HOME/config.lua"
+  configure 'plugins = { bridge = { isolate_guests = false, ipv6 = true } }'
   banger vm run -d --name a
   banger vm run -d --name b
   banger vm exec a -- ping -c 1 -W 5 "$(address_of b)"
@@ -197,6 +197,6 @@ s = socket.create_server(("0.0.0.0", 8070)); print("up", flush=True); time.sleep
   banger vm exec a -- ping -c 1 -W 5 "$six"
   banger vm delete a
   banger vm delete b
-  rm "$BANGER_HOME/config.lua"
+  configure
   banger daemon stop
 }

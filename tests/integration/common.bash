@@ -11,10 +11,22 @@ bats_require_minimum_version 1.5.0
 # The suite's home, or one of a test's own after `own_home`.
 export BANGER_HOME=${BANGER_HOME:-$BATS_SUITE_TMPDIR/home}
 
+# What every test configures: time enough for a guest on a machine that is loaded. As root `auto` would
+# take the bridge, and with it the network of this machine: only the tests that have a host network of
+# their own may (netns.bash).
+patient="boot_timeout = '3m'"
+common_config="$patient, vm = { network = 'user' }"
+
+# configure [LUA]: more items of the configuration of the daemon's next start.
+configure() {
+  echo "return { $common_config, $* }" >"$BANGER_HOME/config.lua"
+}
+
 # A home of this test's own, with nothing in it but what it asks for.
 own_home() {
   BANGER_HOME=$BATS_TEST_TMPDIR/home
   mkdir -p "$BANGER_HOME"
+  configure
   if [ -d "$BATS_SUITE_TMPDIR/home/cache" ]; then # the downloaded package, not its import
     cp -a "$BATS_SUITE_TMPDIR/home/cache" "$BANGER_HOME/cache"
   fi

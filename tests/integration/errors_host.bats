@@ -6,7 +6,7 @@
 load common
 
 teardown() {
-  rm -f "$BANGER_HOME/config.lua"
+  configure
   banger daemon stop --quiet
   for name in $(banger ps -a -q); do banger vm delete "$name"; done
   assert_nothing_left
@@ -14,8 +14,8 @@ teardown() {
   if mountpoint -q "$BANGER_HOME/state"; then umount "$BANGER_HOME/state"; fi
 }
 
-# configure LUA: what the next start of the daemon reads, which the next command brings about.
-configure() {
+# site LUA: what the next start of the daemon reads, which the next command brings about.
+site() {
   echo "$1" >"$BANGER_HOME/config.lua"
   banger daemon stop --quiet
 }
@@ -43,7 +43,8 @@ plugin_folder() { # plugin_folder FIXTURE...: one with these, and configured
   for fixture in "$@"; do
     install -m 644 "$BANGER_BUILD/tests/plugins/$fixture.so" "$folder"
   done
-  configure "return { plugin_dirs = { '$folder' } }"
+  configure "plugin_dirs = { '$folder' }"
+  banger daemon stop --quiet
 }
 
 @test "errors: a plugin of another ABI stops the daemon, not the VMs" {
@@ -95,27 +96,27 @@ plugin_folder() { # plugin_folder FIXTURE...: one with these, and configured
 
 @test "errors: a wrong configuration" {
   file=$BANGER_HOME/config.lua
-  configure 'return { boot_timout = "5s" }'
+  site 'return { boot_timout = "5s" }'
   no_daemon "$file: unknown key 'boot_timout'" "did you mean 'boot_timeout'"
-  configure 'return { vm = { memroy = "1G" } }'
+  site 'return { vm = { memroy = "1G" } }'
   no_daemon "unknown key 'vm.memroy'" "did you mean 'vm.memory'"
-  configure 'return { vm = { memory = "1K" } }'
+  site 'return { vm = { memory = "1K" } }'
   no_daemon "vm.memory" "'1K'" "from 64M to 1T"
-  configure 'return { plugins = { qemu = { acel = "kvm" } } }'
+  site 'return { plugins = { qemu = { acel = "kvm" } } }'
   no_daemon "plugins.qemu: unknown key 'acel'" "did you mean 'accel'"
-  configure 'return { plugins = { hostnam = { on_error = "warn" } } }'
+  site 'return { plugins = { hostnam = { on_error = "warn" } } }'
   no_daemon "plugins.hostnam" "did you mean 'plugins.hostname'"
-  configure 'return { plugin_dirs = { "/does/not/exist" } }'
+  site 'return { plugin_dirs = { "/does/not/exist" } }'
   no_daemon "/does/not/exist: No such file"
-  configure $'return {\n  vm = {\n    memory = ,\n} }'
+  site $'return {\n  vm = {\n    memory = ,\n} }'
   no_daemon "$file:3: unexpected symbol near ','"
-  configure $'local site\nreturn { vm = site.vm }'
+  site $'local site\nreturn { vm = site.vm }'
   no_daemon "$file:2: attempt to index a nil value (local 'site')"
-  configure 'while true do end'
+  site 'while true do end'
   no_daemon "runs for too long"
-  configure 'return os.execute("true")'
+  site 'return os.execute("true")'
   no_daemon "$file:1: " "execute"
-  configure 'return 5'
+  site 'return 5'
   no_daemon "must return one table"
 }
 
@@ -184,6 +185,7 @@ fill() {
   deb=$(echo "$BANGER_HOME"/cache/packages/*.deb)
   BANGER_HOME=$BATS_TEST_TMPDIR/small
   mkdir -p "$BANGER_HOME/state"
+  configure
   mount -t tmpfs -o size=160M,mode=0700 banger-test "$BANGER_HOME/state" || skip "mounts are not allowed here"
   banger kernel import --deb "$deb" --name linux-image-cloud-amd64
   banger image build tiny
@@ -210,7 +212,7 @@ fill() {
 
 @test "errors: a VMM that cannot start" {
   qemu=$BATS_TEST_TMPDIR/qemu
-  configure "return { plugins = { qemu = { binary = '$qemu' } } }"
+  site "return { vm = { network = 'user' }, plugins = { qemu = { binary = '$qemu' } } }"
   run -125 banger vm run --rm -- true
   has "$qemu cannot be executed"
   ln -s /bin/false "$qemu"
@@ -236,7 +238,7 @@ SHELL
 }
 
 @test "errors: a guest that never answers" {
-  configure 'return { boot_timeout = "4s" }'
+  site 'return { vm = { network = "user" }, boot_timeout = "4s" }'
   # Without its init the kernel panics, and without a restart it stays so.
   run -125 banger vm run --name winter --boot-arg rdinit=/none --boot-arg panic=0 -- true
   has "did not answer within 4 s: Kernel panic - not syncing"

@@ -24,6 +24,9 @@ can_make_namespaces() {
   [ "$(id -u)" -eq 0 ] && unshare --net true 2>/dev/null && [ -c /dev/net/tun ]
 }
 
+# shellcheck disable=SC2034,SC2154  # common.bash's
+common_config=$patient
+
 setup_network() {
   can_make_namespaces || return 0
   hold_namespace host_ns
@@ -41,6 +44,7 @@ setup_network() {
   mkdir -p "$BANGER_HOME"
   cp -a --reflink=auto "$BATS_SUITE_TMPDIR/home/cache" "$BANGER_HOME/" 2>/dev/null || true
   export BANGER_HOME
+  configure
   banger kernel import --deb linux-image-cloud-amd64 --name linux-image-cloud-amd64
   banger image build tiny
 }

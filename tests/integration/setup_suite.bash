@@ -5,6 +5,7 @@ setup_suite() {
   repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
   export BANGER_BUILD=${BANGER_BUILD:-$repo/build}
   mkdir -p "$BANGER_HOME"
+  echo "return { boot_timeout = '3m', vm = { network = 'user' } }" >"$BANGER_HOME/config.lua" # as common.bash
   "$BANGER_BUILD/bin/banger" kernel import --deb linux-image-cloud-amd64 --name linux-image-cloud-amd64
   "$BANGER_BUILD/bin/banger" image build tiny
 }
