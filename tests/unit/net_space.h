@@ -55,7 +55,7 @@ static inline int space_new(void)
 /* Runs a shell command in the thread's namespace; ends the program when it fails. */
 static inline void __attribute__((format(printf, 1, 2))) space_run(const char *format, ...)
 {
-    char command[512];
+    char command[2048];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(command, sizeof(command), format, args);

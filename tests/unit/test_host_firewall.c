@@ -324,16 +324,22 @@ static void test_others_stay(void **state)
     (void)state;
     need_permission();
     /* As docker's: base chains, jumps, counters, NAT. */
-    space_run(
-        "nft -f - <<'EOF'\n"
-        "table ip filter {\n chain DOCKER { iifname docker0 counter accept; }\n"
-        " chain FORWARD { type filter hook forward priority filter; policy drop;"
-        " jump DOCKER; }\n}\n"
-        "table ip nat { chain POSTROUTING { type nat hook postrouting priority srcnat;"
-        " ip saddr 172.17.0.0/16 oifname != docker0 masquerade; }\n}\n"
-        "table inet site { chain in { type filter hook input priority 10; policy drop; }\n}\n"
-        "table inet site2 { chain fwd { type filter hook forward priority 5; policy drop; }\n}\n"
-        "EOF");
+    space_run("nft -f - <<'EOF'\n"
+              "table ip filter {\n"
+              " chain DOCKER { iifname docker0 counter accept\n }\n"
+              " chain FORWARD { type filter hook forward priority 0; policy drop; jump DOCKER\n }\n"
+              "}\n"
+              "table ip nat {\n"
+              " chain POSTROUTING { type nat hook postrouting priority 100;"
+              " ip saddr 172.17.0.0/16 oifname != docker0 masquerade\n }\n"
+              "}\n"
+              "table inet site {\n"
+              " chain in { type filter hook input priority 10; policy drop;\n }\n"
+              "}\n"
+              "table inet site2 {\n"
+              " chain through { type filter hook forward priority 5; policy drop;\n }\n"
+              "}\n"
+              "EOF");
     const char *list = "for t in 'ip filter' 'ip nat' 'inet site' 'inet site2'; do"
                        " nft -a list table $t; done";
     AUTO_FREE char *before = space_read(list);
@@ -348,7 +354,7 @@ static void test_others_stay(void **state)
     assert_string_equal(before, after);
     assert_int_equal(json_array_size(names), 2);
     assert_string_equal(json_string_value(json_array_get(names, 0)), "ip filter FORWARD");
-    assert_string_equal(json_string_value(json_array_get(names, 1)), "inet site2 fwd");
+    assert_string_equal(json_string_value(json_array_get(names, 1)), "inet site2 through");
 }
 
 static void *admit_many(void *context)
