@@ -28,6 +28,16 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_CORE)
 	@mkdir -p $(@D)
 	$(call say,FUZZ    $@)$(FUZZ_CC) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined $(TEST_CPPFLAGS) $< $(FUZZ_CORE) $(CORE_LIBS) -pthread -o $@
 
+# What tries or measures a plugin is built with the plugin's own files, without the core.
+# $(1): the plugin
+plugin_parts = $(call plugin_src,$(1)) $(wildcard plugins/$(1)/*.h include/banger/*.h)
+plugin_flags = -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Iplugins/$(1) -Iplugins/common
+plugin_libs = $(shell pkg-config --cflags --libs $(shell cat plugins/$(1)/libs))
+
+$(BUILD)/fuzz/fuzz_dns: tests/fuzz/fuzz_dns.c $(call plugin_parts,dns)
+	@mkdir -p $(@D)
+	$(call say,FUZZ    $@)$(FUZZ_CC) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined $(call plugin_flags,dns) $(filter %.c,$^) $(call plugin_libs,dns) -pthread -o $@
+
 include tests/unit/plugin_tests.mk
 include tests/fixtures/stub-vmm/stub_vmm.mk
 
@@ -47,3 +57,8 @@ $(BUILD)/tests/bench_hooks: tests/bench/bench_hooks.c $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(TEST_CPPFLAGS) $< $(BASE_LDFLAGS) $(CORE_LIB) $(CORE_LIBS) -o $@
 tests: $(BUILD)/tests/bench_hooks
+
+$(BUILD)/tests/bench_dns: tests/bench/bench_dns.c $(call plugin_parts,dns)
+	@mkdir -p $(@D)
+	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(call plugin_flags,dns) $(filter %.c,$^) $(BASE_LDFLAGS) $(call plugin_libs,dns) -o $@
+tests: $(BUILD)/tests/bench_dns
