@@ -69,7 +69,7 @@ static inline char *netns_ask(const char *command)
     char *text = xcalloc(1, 16384);
     FILE *out = popen(command, "r"); /* NOLINT(cert-env33-c) */
     assert_non_null(out);
-    (void)fread(text, 1, 16383, out);
+    text[fread(text, 1, 16383, out)] = '\0';
     (void)pclose(out);
     return text;
 }
