@@ -118,7 +118,7 @@ struct banger_host {
     /* -- Since ABI 1.1 (BANGER_HAS tells whether an older host lacks them) ----------------------- */
 
     /* Has one operation of the host done that needs privilege: links, TAPs, nft, forwarding. `name`
-     * is a row of the table in share/doc/network.md, `args_json` an object of its arguments, the
+     * is a row of the table in share/doc/plugins.md, `args_json` an object of its arguments, the
      * result an object too (`result` may be NULL). What it makes is this VM's, and only this VM's is
      * ever taken away. In hooks that must have no side effects only those that ask are allowed. */
     int (*host_op)(struct banger_call *call, const char *name, const char *args_json,
