@@ -112,7 +112,7 @@ enum answer_verdict memo_answer(struct memo *memo, struct zone *zone, enum answe
     uint64_t generation = zone_generation(zone) + 1;
     enum answer_verdict verdict;
     struct place *place;
-    struct key key;
+    struct key key = {.length = 0};
 
     if (query_parse(wire, length, query) != QUERY_GOOD || !make_key(memo, view, query, &key)) {
         return answer_query(zone, view, wire, length, query, out, out_length);

@@ -2,10 +2,10 @@
 /*
  * dns: NAME.vm, for this host and for the guests of the network `bridge`.
  *
- * 1. prepare and reconciled: listen on the VM's gateway for guests, and on `listen` for this host; add
- *    the VM's names; tell systemd-resolved where it runs. A gateway that cannot be listened at
- *    fails the start (unless the site says on_error = "warn"): its guests would have no resolver.
- *    The host's own listener is a convenience: without it there is a warning.
+ * 1. prepare and reconciled: add the VM's names; listen on `listen` for this host, and on the VM's
+ *    gateway for guests; tell systemd-resolved where it runs. A gateway that cannot be listened at
+ *    fails the start: its guests would have no resolver. Where the site says on_error = "warn", this
+ *    host still has the names. Its listener is a convenience: without it there is a warning.
  * 2. cleanup and deleted: the names go. Both may come without a prepare.
  * 3. stop: the ports are closed, systemd-resolved is told that it was that.
  *
@@ -101,13 +101,13 @@ static int dns_prepare(const struct banger_host *host, struct banger_call *call)
     if (settings_read(host, call, &settings) < 0) {
         return -1;
     }
-    result = service_open(&settings, &guest, &failed);
-    if (result < 0) {
-        return fail_listen(host, call, &failed, -result);
+    if (service_add(&settings, &guest) < 0) {
+        return host->fail(call, BANGER_EINTERNAL, "cannot add %s.%s", guest.name, settings.zone);
     }
     open_local(host, call, &settings);
-    if (service_add(&guest) < 0) {
-        return host->fail(call, BANGER_EINTERNAL, "cannot add %s.%s", guest.name, settings.zone);
+    result = service_open_gateways(&settings, &guest, &failed);
+    if (result < 0) {
+        return fail_listen(host, call, &failed, -result);
     }
     if (!service_tell(&settings, &guest, reason, sizeof(reason))) {
         host->log(call, BANGER_LOG_WARN, "systemd-resolved does not take the link %s: %s",

@@ -90,23 +90,21 @@ static unsigned prefix_of(const struct address *gateway)
     return prefix < PREFIX_MIN ? PREFIX_MIN : prefix;
 }
 
+/* The range is known even where nobody can be heard there: this host's names do not hang on it. */
 static int open_gateway(const struct address *gateway, struct endpoint *failed)
 {
-    int result;
-
     if (gateway->family == AF_UNSPEC) {
         return 0;
     }
     endpoint_make(gateway, DNS_PORT, failed);
-    result = server_listen(server, failed, ANSWER_GUEST, NULL);
-    if (result == 0 && !zone_put_range(zone, gateway, prefix_of(gateway))) {
-        result = -ENOSPC;
+    if (!zone_put_range(zone, gateway, prefix_of(gateway))) {
+        return -ENOSPC;
     }
-    return result;
+    return server_listen(server, failed, ANSWER_GUEST, NULL);
 }
 
-int service_open(const struct settings *settings, const struct guest *guest,
-                 struct endpoint *failed)
+int service_open_gateways(const struct settings *settings, const struct guest *guest,
+                          struct endpoint *failed)
 {
     int result;
 
@@ -141,14 +139,17 @@ int service_open_local(const struct settings *settings)
 
 /* -- Names ------------------------------------------------------------------------------------------ */
 
-int service_add(const struct guest *guest)
+int service_add(const struct settings *settings, const struct guest *guest)
 {
-    bool added;
+    int result;
 
     (void)pthread_mutex_lock(&lock);
-    added = zone != NULL && zone_put_host(zone, guest->id, guest->name, &guest->v4, &guest->v6);
+    result = ensure_server(settings);
+    if (result == 0 && !zone_put_host(zone, guest->id, guest->name, &guest->v4, &guest->v6)) {
+        result = -ENOMEM;
+    }
     (void)pthread_mutex_unlock(&lock);
-    return added ? 0 : -ENOMEM;
+    return result;
 }
 
 void service_remove(const char *id)

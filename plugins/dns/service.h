@@ -30,12 +30,16 @@ struct service_status {
     size_t told_links; /* systemd-resolved knows them */
 };
 
-/* 0, or a negative errno with the address it is about. */
-int service_open(const struct settings *settings, const struct guest *guest,
-                 struct endpoint *failed);
-/* The same for this host's own listener. */
+/* Each: 0, or a negative errno. A second call finds it done. */
+
+/* Adds the VM's names. */
+int service_add(const struct settings *settings, const struct guest *guest);
+/* Listens for this host, if it is to. */
 int service_open_local(const struct settings *settings);
-int service_add(const struct guest *guest);
+/* Listens for the guests; `failed` gets the address that an error is about. */
+int service_open_gateways(const struct settings *settings, const struct guest *guest,
+                          struct endpoint *failed);
+
 void service_remove(const char *id);
 /* Tells systemd-resolved of the guest's bridge, unless that has been done. False: it refused. */
 bool service_tell(const struct settings *settings, const struct guest *guest, char *reason,

@@ -457,6 +457,7 @@ static void a_taken_gateway_fails_the_start(void **state)
     assert_non_null(strstr(fake_host_error(fake), "127.0.0.53:53"));
     assert_non_null(strstr(fake_host_error(fake), holder));
     assert_non_null(strstr(fake_host_hint(fake), "on_error"));
+    assert_int_equal(ask("127.0.0.1:42069"), MESSAGE_NOERROR); /* what on_error = "warn" leaves */
     (void)close(fd);
 }
 
