@@ -4,6 +4,7 @@
  * here. Plugins reach it by one table only (ops.h); nothing else opens netlink, nft or /dev/net/tun.
  *
  *   netlink  link  alias      sockets, dumps, links and whose they are
+ *   address                   IP addresses, their prefixes, and those of links
  *   bridge  tap  tap_pool     the devices
  *   route  uplink             what the host's routes say
  *   nft  firewall_*           our tables and what lies in them

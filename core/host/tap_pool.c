@@ -2,8 +2,10 @@
 /*
  * 1. `ready` is the devices that wait. tap_pool_take takes from it under `mutex`, which nobody holds
  *    while the kernel works: a start never waits for the making of the next device.
- * 2. The thread makes one after the other until there are `size`. When that fails it waits, twice as
- *    long each time, and tries again; a resize has it try at once.
+ * 2. The thread makes one after the other until there are `size`, but not before REFILL_DELAY_MS have
+ *    passed since the first was taken: the start that took it wants the kernel's one lock for links
+ *    (the RTNL) more. When making fails the thread waits, twice as long each time, and tries again; a
+ *    resize has it try at once.
  * 3. Adoption is the first resize's. What an earlier daemon left halfway (a name that is no pool's, a
  *    port, up) is deleted: whose it was to become has not got it.
  * 4. Names are told by the kernel: the thread counts numbers up and passes over those that are taken,
@@ -23,6 +25,7 @@
 
 #define POOL_NAME "tap-fc-pool"
 #define POOL_NUMBERS 10000 /* four digits fill the 15 bytes of an interface name */
+#define REFILL_DELAY_MS 50 /* a start takes its TAP and hands it over in less */
 #define RETRY_FIRST_MS 1000
 #define RETRY_LAST_MS 60000
 
@@ -39,8 +42,8 @@ struct tap_pool {
     struct link *ready;
     size_t count;
     size_t capacity;
-    unsigned generation; /* of `size`, so that the thread sees a resize while it waits */
-    unsigned next;       /* thread's only: the number to try */
+    int64_t not_before; /* on the monotonic clock, ms: when the thread may make one */
+    unsigned next;      /* thread's only: the number to try */
 };
 
 /* -- The list: under `mutex` ------------------------------------------------------------------------ */
@@ -102,21 +105,23 @@ static int make_one(struct tap_pool *pool, struct link *link, banger_error *err)
     return -1;
 }
 
-/* Waits until there is something to do, with `mutex`; after a failure for `pause` ms, unless the pool
- * is resized before. False: the pool closes. */
-static bool wait_for_work(struct tap_pool *pool, int64_t pause)
+/* Waits until one is to be made, with `mutex`. False: the pool closes. */
+static bool wait_for_work(struct tap_pool *pool)
 {
-    unsigned generation = pool->generation;
-    int64_t until = clock_mono_ms() + pause;
-    struct timespec when = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
-    while (!pool->closing && pause > 0 && generation == pool->generation &&
-           clock_mono_ms() < until) {
-        (void)pthread_cond_timedwait(&pool->changed, &pool->mutex, &when);
+    while (!pool->closing) {
+        struct timespec when = {
+            .tv_sec = pool->not_before / 1000,
+            .tv_nsec = pool->not_before % 1000 * 1000000,
+        };
+        if (pool->count >= pool->size) {
+            (void)pthread_cond_wait(&pool->changed, &pool->mutex);
+        } else if (clock_mono_ms() < pool->not_before) {
+            (void)pthread_cond_timedwait(&pool->changed, &pool->mutex, &when);
+        } else {
+            return true;
+        }
     }
-    while (!pool->closing && pool->count >= pool->size) {
-        (void)pthread_cond_wait(&pool->changed, &pool->mutex);
-    }
-    return !pool->closing;
+    return false;
 }
 
 static int64_t note_failure(const banger_error *failure, int64_t pause)
@@ -133,7 +138,7 @@ static void *thread_main(void *context)
     struct tap_pool *pool = context;
     int64_t pause = 0;
     (void)pthread_mutex_lock(&pool->mutex);
-    while (wait_for_work(pool, pause)) {
+    while (wait_for_work(pool)) {
         struct link link;
         banger_error failure = BANGER_ERROR_INIT;
         (void)pthread_mutex_unlock(&pool->mutex);
@@ -142,6 +147,8 @@ static void *thread_main(void *context)
         (void)pthread_mutex_lock(&pool->mutex);
         if (result == 0) {
             push(pool, &link);
+        } else {
+            pool->not_before = clock_mono_ms() + pause;
         }
         (void)pthread_mutex_unlock(&pool->mutex);
         (void)delete_surplus(pool, NULL); /* the pool has shrunk meanwhile */
@@ -233,7 +240,7 @@ int tap_pool_resize(struct host *host, size_t size, banger_error *err)
     if (result == 0) {
         (void)pthread_mutex_lock(&pool->mutex);
         pool->size = size;
-        pool->generation++;
+        pool->not_before = 0;
         (void)pthread_cond_signal(&pool->changed);
         (void)pthread_mutex_unlock(&pool->mutex);
         result = delete_surplus(pool, err);
@@ -251,6 +258,9 @@ bool tap_pool_take(struct host *host, struct link *link)
     (void)pthread_mutex_lock(&pool->mutex);
     bool taken = pool->count > 0;
     if (taken) {
+        if (pool->count == pool->size) { /* (2): the first, and no retry that is waited for */
+            pool->not_before = clock_mono_ms() + REFILL_DELAY_MS;
+        }
         *link = pool->ready[--pool->count];
         (void)pthread_cond_signal(&pool->changed);
     }

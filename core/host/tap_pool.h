@@ -12,8 +12,8 @@
 /* Sets how many are kept ready (0: none), adopts those that an earlier daemon has made, removes what
  * is too many, and has the rest made in the background. The first call starts the thread. */
 int tap_pool_resize(struct host *host, size_t size, banger_error *err);
-/* Takes one: the link is the caller's then. False: none is ready, or there is no pool. Wakes the
- * thread to make the next. */
+/* Takes one: the link is the caller's then. False: none is ready, or there is no pool. The thread
+ * makes the next a moment later, so that it does not get into the way of who has taken this one. */
 bool tap_pool_take(struct host *host, struct link *link);
 /* How many are ready. */
 size_t tap_pool_ready(struct host *host);
