@@ -31,7 +31,8 @@ struct firewall_plan {
 int firewall_ensure(struct host *host, const struct firewall_plan *plan, banger_error *err);
 /* EUNSUPPORTED: no nf_tables here; EBUSY: a foreign table has the name. Changes nothing. */
 int firewall_check(struct host *host, const char *bridge, banger_error *err);
-int firewall_remove(struct host *host, const char *bridge, banger_error *err); /* idempotent */
+/* Idempotent. A foreign table is left alone, and is a success: ours is gone. */
+int firewall_remove(struct host *host, const char *bridge, banger_error *err);
 
 /* -- One guest (firewall_guest.c) ----------------------------------------------------------------- */
 
@@ -69,7 +70,8 @@ struct firewall_port {
     uint16_t guest_port;
 };
 
-/* Makes `ports` all that lead to this guest (none: takes all back), in one transaction. EBUSY, with the port
+/* Makes `ports` all that lead to this guest (none: takes all back), in one transaction, and ends the
+ * connections of those taken back. EBUSY, with the port
  * named, when another guest has one of them. */
 int firewall_publish(struct host *host, const char *vm_id, const char *bridge, const char *address,
                      const struct firewall_port *ports, size_t count, banger_error *err);
