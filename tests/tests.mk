@@ -53,10 +53,11 @@ tsan:
 	$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread CFLAGS="-O1 -g" all tests
 fuzz: $(FUZZ_TARGETS)
 
-$(BUILD)/tests/bench_hooks: tests/bench/bench_hooks.c $(CORE_LIB)
+CORE_BENCHES := $(BUILD)/tests/bench_hooks $(BUILD)/tests/bench_host
+$(CORE_BENCHES): $(BUILD)/tests/%: tests/bench/%.c $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(TEST_CPPFLAGS) $< $(BASE_LDFLAGS) $(CORE_LIB) $(CORE_LIBS) -o $@
-tests: $(BUILD)/tests/bench_hooks
+tests: $(CORE_BENCHES)
 
 $(BUILD)/tests/bench_dns: tests/bench/bench_dns.c $(call plugin_parts,dns)
 	@mkdir -p $(@D)

@@ -7,71 +7,11 @@ real guests, the same QEMU command line is run bare, in turn, in the same run.
 
 Prints a table on stderr and one JSON object on stdout. Asserts nothing: machines differ."""
 import argparse
-import json
-import os
-import shutil
-import statistics
 import subprocess
-import sys
-import tempfile
-import time
 
-from client import Client
 from guest import bare_boot_to_exec, banger_boot_to_exec
-
-
-class Bench:
-    def __init__(self, build, quick):
-        self.build = build
-        self.quick = quick
-        self.rows = []
-        self.home = tempfile.mkdtemp(prefix="banger-bench-")
-        os.environ["BANGER_HOME"] = self.home
-        with open(f"{self.home}/config.lua", "w", encoding="utf-8") as config:
-            config.write('return { vm = { network = "user" }, '
-                         f'plugin_dirs = {{ "{build}/tests/stub" }} }}\n')
-        self.daemon = None
-        self.client = None
-
-    def open(self):
-        ready, told = os.pipe()
-        log = open(f"{self.home}/bangerd.log", "ab")
-        self.daemon = subprocess.Popen([f"{self.build}/bin/bangerd", "--ready-fd", str(told)],
-                                       pass_fds=[told], stderr=log)
-        os.close(told)
-        with os.fdopen(ready) as pipe:
-            if pipe.readline() != "ready\n":
-                sys.exit("bangerd did not start: see " + log.name)
-        self.client = Client(f"{self.home}/run/bangerd.sock")
-
-    def close(self):
-        self.client.call("vm.prune", {})
-        self.client.close()
-        self.daemon.terminate()
-        self.daemon.wait()
-        shutil.rmtree(self.home)
-
-    def row(self, name, unit, values, budget=None):
-        ordered = sorted(values)
-        p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-        row = {"name": name, "unit": unit, "n": len(values), "min": ordered[0],
-               "p50": statistics.median(ordered), "p99": p99, "max": ordered[-1], "budget": budget}
-        self.rows.append(row)
-        print(f"{name:<44} {row['p50']:>10.3f} {p99:>10.3f} {row['max']:>10.3f} {unit:<6} "
-              f"{len(values):>5}  {budget or ''}", file=sys.stderr)
-
-    def rss_kib(self):
-        with open(f"/proc/{self.daemon.pid}/status", encoding="utf-8") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-
-
-def timed(function, *arguments):
-    start = time.monotonic_ns()
-    function(*arguments)
-    return (time.monotonic_ns() - start) / 1e6
-
-
-STUB = {"vmm": "stub", "memory_mib": 64, "disk_mib": 256}
+from harness import STUB, Bench, header, timed
+from network import bench_network
 
 
 def bench_start_stop(bench, known):
@@ -154,24 +94,19 @@ def main():
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     bench = Bench(options.build, options.quick)
-    print(f"{'':<44} {'p50':>10} {'p99':>10} {'max':>10} {'unit':<6} {'n':>5}  budget", file=sys.stderr)
+    header()
     bench.open()
     try:
         bench_hooks(bench)
-        bench.client.call("kernel.import", {"deb": "linux-image-cloud-amd64",
-                                            "name": "linux-image-cloud-amd64"})
-        bench.client.call("image.build", {"kind": "tiny"})
-        bench.client.close() # a fresh daemon: what an import leaves in the heap is not idle memory
-        bench.daemon.terminate()
-        bench.daemon.wait()
-        bench.open()
+        bench.provide()
+        bench.reopen() # a fresh daemon: what an import leaves in the heap is not idle memory
         bench_memory(bench)
+        bench_network(bench)
         bench_known(bench)
         bench_guest(bench)
     finally:
         bench.close()
-    json.dump({"figures": bench.rows, "cpus": os.cpu_count()}, sys.stdout, indent=1)
-    print()
+    bench.print()
 
 
 if __name__ == "__main__":
