@@ -176,9 +176,9 @@ static inline void netns_child(netns_step step)
     _exit(step(NULL) == 0 ? 0 : 1);
 }
 
-/* Runs `step` in a child up to the stop before or behind one of its system calls, and kills it there.
- * False: the child has come to its end before. */
-static inline bool netns_kill_at(netns_step step, unsigned stop)
+/* Runs `step` in a child until it has made `calls` system calls, and kills it there. False: the child
+ * has come to its end before. */
+static inline bool netns_kill_at(netns_step step, unsigned calls)
 {
     int status = 0;
     pid_t child = fork();
@@ -187,7 +187,7 @@ static inline bool netns_kill_at(netns_step step, unsigned stop)
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSTOPPED(status));
-    for (unsigned i = 0; i < stop && WIFSTOPPED(status); i++) {
+    for (unsigned i = 0; i < 2 * calls && WIFSTOPPED(status); i++) { /* a stop before, one behind */
         assert_int_equal(ptrace(PTRACE_SYSCALL, child, NULL, NULL), 0);
         assert_int_equal(waitpid(child, &status, 0), child);
     }
@@ -201,17 +201,17 @@ static inline bool netns_kill_at(netns_step step, unsigned stop)
     return true;
 }
 
-/* Kills `step` at each place where it can be killed; `check` looks at what is then there, and cleans
- * up. Returns how many there were. */
+/* Kills `step` after each of its system calls; `check` looks at what is then there, and cleans up.
+ * Returns how many there were. */
 static inline unsigned netns_kill_everywhere(netns_step step, void (*check)(void))
 {
-    unsigned stop = 0;
-    while (netns_kill_at(step, stop)) {
+    unsigned calls = 0;
+    while (netns_kill_at(step, calls)) {
         check();
-        stop++;
+        calls++;
     }
     check();
-    return stop;
+    return calls;
 }
 
 /* Whether a child can be traced here; ptrace(2) may be forbidden. */
