@@ -9,6 +9,7 @@
 #include "daemon/daemon.h"
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -177,8 +178,9 @@ int daemon_open(struct daemon *daemon, banger_error *err)
     (void)pthread_mutex_init(&daemon->ready_mutex, NULL);
     (void)pthread_cond_init(&daemon->ready_changed, NULL);
     listeners_init(&daemon->listeners);
-    if (layout_load(&daemon->layout, err) < 0 || take_lock(daemon, err) < 0 ||
-        open_config(daemon, err) < 0 || load_plugins(daemon, err) < 0) {
+    if (failpoint_arm(err) < 0 || layout_load(&daemon->layout, err) < 0 ||
+        take_lock(daemon, err) < 0 || open_config(daemon, err) < 0 ||
+        load_plugins(daemon, err) < 0) {
         return -1;
     }
     AUTO_FREE char *database = layout_database(&daemon->layout);

@@ -2,6 +2,7 @@
 #include "host/ops.h"
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/str.h"
 #include "host/ops_check.h"
 #include "host/ops_network.h"
@@ -86,7 +87,8 @@ int host_op_run(struct host *host, const char *vm_id, const char *name, const js
     }
     const struct op_call call = {.vm_id = vm_id, .args = args};
     AUTO_JSON json_t *answer = json_object();
-    if (row->run(host, &call, answer, err) < 0) {
+    if (failpoint(name, "before", err) < 0 || row->run(host, &call, answer, err) < 0 ||
+        failpoint(name, "after", err) < 0) {
         return -1;
     }
     *result = STEAL(answer);

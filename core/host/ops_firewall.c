@@ -2,6 +2,7 @@
 /* What connects a guest: NAT out of its network, published ports into it. */
 #include "host/ops_network.h"
 
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "host/bridge.h"
 #include "host/firewall.h"
@@ -76,7 +77,9 @@ int op_nat_on(struct host *host, const struct op_call *call, json_t *result, ban
     if (bridge_check_guest(host, bridge, address, err) < 0 ||
         uplink_check(text_of(call, "uplink"), err) < 0 ||
         uplink_apply(host, bridge, text_of(call, "uplink"), err) < 0 ||
-        firewall_nat_on(host, call->vm_id, bridge, address, err) < 0) {
+        failpoint("nat.on", "uplinks-known", err) < 0 ||
+        firewall_nat_on(host, call->vm_id, bridge, address, err) < 0 ||
+        failpoint("nat.on", "translated", err) < 0) {
         return -1;
     }
     return forwarding_needed(host, err);
@@ -86,7 +89,8 @@ int op_nat_off(struct host *host, const struct op_call *call, json_t *result, ba
 {
     (void)result;
     const char *bridge = text_of(call, "bridge");
-    if (firewall_nat_off(host, bridge, text_of(call, "address"), err) < 0) {
+    if (firewall_nat_off(host, bridge, text_of(call, "address"), err) < 0 ||
+        failpoint("nat.off", "not-translated", err) < 0) {
         return -1;
     }
     return forwarding_if_idle(host, bridge, err);
@@ -128,7 +132,8 @@ int op_publish_set(struct host *host, const struct op_call *call, json_t *result
     const char *bridge = text_of(call, "bridge");
     const char *address = text_of(call, "address");
     if ((count > 0 && bridge_check_guest(host, bridge, address, err) < 0) ||
-        firewall_publish(host, call->vm_id, bridge, address, ports, count, err) < 0) {
+        firewall_publish(host, call->vm_id, bridge, address, ports, count, err) < 0 ||
+        failpoint("publish.set", "mapped", err) < 0) {
         return -1;
     }
     return count > 0 ? forwarding_needed(host, err) : forwarding_if_idle(host, bridge, err);

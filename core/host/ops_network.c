@@ -2,6 +2,7 @@
 /* The devices: a bridge for all, a TAP for each. */
 #include "host/ops_network.h"
 
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "base/name.h"
 #include "host/bridge.h"
@@ -48,7 +49,10 @@ int op_network_ensure(struct host *host, const struct op_call *call, json_t *res
         .isolate = json_is_true(json_object_get(call->args, "isolate")),
     };
     bool created = false;
-    if (firewall_ensure(host, &rules, err) < 0 || bridge_ensure(host, &plan, &created, err) < 0) {
+    if (firewall_ensure(host, &rules, err) < 0 ||
+        failpoint("network.ensure", "firewall-made", err) < 0 ||
+        bridge_ensure(host, &plan, &created, err) < 0 ||
+        failpoint("network.ensure", "bridge-made", err) < 0) {
         return -1;
     }
     json_put(result, "created", json_boolean(created));
@@ -61,7 +65,9 @@ int op_network_remove(struct host *host, const struct op_call *call, json_t *res
 {
     (void)result;
     const char *bridge = text_of(call, "bridge");
-    if (tap_pool_resize(host, 0, err) < 0 || bridge_remove(host, bridge, err) < 0) {
+    if (tap_pool_resize(host, 0, err) < 0 || failpoint("network.remove", "pool-gone", err) < 0 ||
+        bridge_remove(host, bridge, err) < 0 ||
+        failpoint("network.remove", "bridge-gone", err) < 0) {
         return -1;
     }
     return firewall_remove(host, bridge, err);
@@ -97,6 +103,7 @@ int op_tap_acquire(struct host *host, const struct op_call *call, json_t *result
     if (check_tap_of_vm(call, err) < 0 ||
         bridge_check_guest(host, guest.bridge, guest.address, err) < 0 ||
         firewall_admit(host, call->vm_id, &guest, err) < 0 ||
+        failpoint("tap.acquire", "admitted", err) < 0 ||
         tap_acquire(host, call->vm_id, guest.bridge, guest.tap, &pooled, err) < 0) {
         return -1;
     }
@@ -108,7 +115,8 @@ int op_tap_release(struct host *host, const struct op_call *call, json_t *result
 {
     (void)result;
     if (check_tap_of_vm(call, err) < 0 ||
-        tap_release(host, call->vm_id, text_of(call, "tap"), err) < 0) {
+        tap_release(host, call->vm_id, text_of(call, "tap"), err) < 0 ||
+        failpoint("tap.release", "released", err) < 0) {
         return -1;
     }
     return firewall_expel(host, text_of(call, "bridge"), text_of(call, "tap"), err);

@@ -8,6 +8,7 @@
 #include "lifecycle/spawn.h"
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "base/name.h"
 #include "host/cgroup.h"
@@ -146,7 +147,7 @@ static int adopt_and_release(struct operation *op, int64_t row, const char *role
         return -1;
     }
     AUTO_CLOSE int pidfd = process_open(&id, err);
-    if (pidfd < 0 || process_release(gate, err) < 0) {
+    if (pidfd < 0 || process_release(gate, err) < 0 || failpoint("spawn", "released", err) < 0) {
         return -1;
     }
     if (is_vmm) {

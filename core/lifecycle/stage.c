@@ -8,6 +8,7 @@
 #include "lifecycle/stage.h"
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -72,13 +73,14 @@ static int run_one(struct operation *op, enum stage stage, banger_error *err)
     const struct stage_row *row = &table[stage];
     operation_stage_begin(op, row->name, row->text);
     banger_error failure = BANGER_ERROR_INIT;
-    if (row->run(op, &failure) < 0) {
+    if (failpoint(row->name, "begin", &failure) < 0 || row->run(op, &failure) < 0) {
         operation_stage_end(op, &failure);
         if (err != NULL) {
             *err = failure;
         }
         return -1;
     }
+    failpoint_kill(row->name, "end"); /* what it was to do is done: nothing can fail any more */
     operation_stage_end(op, NULL);
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "store/journal.h"
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/str.h"
 #include "store/sql.h"
 
@@ -22,6 +23,9 @@ const char *resource_state_name(enum resource_state state)
 int64_t journal_intend(struct store *store, const char *vm_id, const char *owner, const char *kind,
                        const char *key, const json_t *attrs, banger_error *err)
 {
+    if (failpoint("journal.intend", "before", err) < 0) {
+        return -1;
+    }
     AUTO_SQL struct sql sql =
         sql_open(store, vm_id != NULL ? SQL_WRITE_LAZY : SQL_WRITE,
                  "INSERT INTO resources (vm_id, owner, kind, key, attrs, state)"
@@ -38,11 +42,14 @@ int64_t journal_intend(struct store *store, const char *vm_id, const char *owner
     if (id < 0) {
         return error_prefix(err, "cannot note the %s %s down before taking it: ", kind, key);
     }
-    return id;
+    return failpoint("journal.intend", "after", err) < 0 ? -1 : id;
 }
 
 int journal_held(struct store *store, int64_t id, const json_t *attrs, banger_error *err)
 {
+    if (failpoint("journal.held", "before", err) < 0) {
+        return -1;
+    }
     AUTO_SQL struct sql sql =
         sql_open(store, SQL_WRITE_LAZY,
                  "UPDATE resources SET state = 'held',"
@@ -58,18 +65,21 @@ int journal_held(struct store *store, int64_t id, const json_t *attrs, banger_er
         return error_set(err, BANGER_ENOTFOUND, "resource %lld is held without its intent",
                          (long long)id);
     }
-    return 0;
+    return failpoint("journal.held", "after", err);
 }
 
 int journal_gone(struct store *store, int64_t id, banger_error *err)
 {
+    if (failpoint("journal.gone", "before", err) < 0) {
+        return -1;
+    }
     AUTO_SQL struct sql sql =
         sql_open(store, SQL_WRITE_LAZY, "DELETE FROM resources WHERE id = ?1");
     sql_bind_int(&sql, id);
     if (sql_run(&sql, err) < 0) {
         return error_prefix(err, "cannot note resource %lld as gone: ", (long long)id);
     }
-    return 0;
+    return failpoint("journal.gone", "after", err);
 }
 
 static int state_parse(const char *name, enum resource_state *state, banger_error *err)
