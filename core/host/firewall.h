@@ -71,8 +71,7 @@ struct firewall_port {
 };
 
 /* Makes `ports` all that lead to this guest (none: takes all back), in one transaction, and ends the
- * connections of those taken back. EBUSY, with the port
- * named, when another guest has one of them. */
+ * connections of those taken back. EBUSY, with the port named, when another guest has one of them. */
 int firewall_publish(struct host *host, const char *vm_id, const char *bridge, const char *address,
                      const struct firewall_port *ports, size_t count, banger_error *err);
 /* EBUSY when another guest than `address` (may be NULL) has one of them. Changes nothing. */
