@@ -191,6 +191,9 @@ struct server *server_new(struct zone *zone, const struct server_options *option
     }
     server->zone = zone;
     server->options = *options;
+    if (server->options.idle_ms == 0) {
+        server->options.idle_ms = SERVER_IDLE_MS;
+    }
     (void)pthread_mutex_init(&server->lock, NULL);
     server->memo = memo_new();
     server->batch = udp_batch_new();

@@ -13,11 +13,14 @@
 #define SERVER_UPSTREAMS_MAX 4 /* resolv.conf(5) knows three */
 #define SERVER_LISTENERS_MAX (1 + ZONE_GATEWAYS_MAX)
 
+#define SERVER_IDLE_MS 10000 /* RFC 7766, 6.2.3: "of the order of a few seconds" */
+
 struct server;
 
 struct server_options {
     struct endpoint upstreams[SERVER_UPSTREAMS_MAX];
     size_t upstream_count;   /* 0: those of resolv_conf */
+    int64_t idle_ms;         /* how long a silent stream stays open; 0: SERVER_IDLE_MS */
     const char *resolv_conf; /* borrowed, as long as the server; resolv.conf(5) */
 };
 

@@ -6,7 +6,7 @@
  * 2. Read into a buffer of one message; each whole one is asked at once. Answers that come from
  *    upstream later overtake and are overtaken: the asker tells them apart by their ids.
  * 3. Answers wait in a buffer while the peer is slow. Beyond a bound nothing more is read from it.
- * 4. Silence for IDLE_MS ends it, and so does a message that is longer than a query can be.
+ * 4. Silence for `idle_ms` ends it, and so does a message that is longer than a query can be.
  */
 #include "loop.h"
 
@@ -16,9 +16,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define IDLE_MS 10000  /* RFC 7766, 6.2.3: "of the order of a few seconds" */
-#define ACCEPTS_MAX 16 /* a round */
-#define OUT_FULL 65536 /* from here on no query is read */
+#define ACCEPTS_MAX 16                             /* a round */
+#define OUT_FULL 65536                             /* from here on no query is read */
 #define OUT_MAX (OUT_FULL + 2 * (MESSAGE_MAX + 2)) /* from here on answers are lost */
 
 struct connection {
@@ -86,12 +85,20 @@ static bool queue(struct connection *connection, const uint8_t *wire, size_t len
     return true;
 }
 
+/* Is there a message that waits for room, because the peer was slow to take answers? */
+static bool has_message(const struct connection *connection)
+{
+    return connection->in_used >= 2 &&
+           connection->in_used - 2 >= (size_t)message_get16(connection->in);
+}
+
 /* Waits for what the connection's state calls for. */
 static void rewatch(struct server *server, struct connection *connection)
 {
     bool reading = !connection->ended && connection->out_used < OUT_FULL;
 
-    uint32_t events = (reading ? EPOLLIN : 0u) | (connection->writing ? EPOLLOUT : 0u);
+    uint32_t events =
+        (reading ? EPOLLIN : 0u) | (connection->writing || has_message(connection) ? EPOLLOUT : 0u);
 
     if (events != connection->events) {
         connection->events = events;
@@ -121,7 +128,8 @@ static void flush(struct server *server, struct connection *connection)
     if (!connection->writing) {
         connection->out_sent = connection->out_used = 0;
     }
-    if (connection->ended && !connection->writing && !forward_waits(server, connection)) {
+    if (connection->ended && !connection->writing && !has_message(connection) &&
+        !forward_waits(server, connection)) {
         close_connection(server, connection);
         return;
     }
@@ -291,7 +299,7 @@ void tcp_accept(struct server *server, struct watch *watch, uint32_t events)
 void tcp_sweep(struct server *server)
 {
     for (size_t i = server->connection_count; i-- > 0;) {
-        if (server->now_ms - server->connections[i]->active_ms >= IDLE_MS) {
+        if (server->now_ms - server->connections[i]->active_ms >= server->options.idle_ms) {
             close_connection(server, server->connections[i]);
         }
     }

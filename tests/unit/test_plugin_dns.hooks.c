@@ -307,9 +307,10 @@ static int open_client(const char *where)
 {
     const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
     struct endpoint to;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd;
 
     assert_true(endpoint_parse(where, 53, &to));
+    fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
     assert_int_equal(connect(fd, &to.any, to.length), 0);
@@ -368,6 +369,21 @@ static void serves_from_prepare_to_cleanup(void **state)
     call_hook(plugin()->stop);
     assert_int_equal(ask("127.0.0.53"), -1);
     assert_int_equal(ask("127.0.0.1:42069"), -1);
+}
+
+static void serves_by_ipv6(void **state)
+{
+    (void)state;
+    need_namespace();
+    if (access("/proc/net/if_inet6", R_OK) != 0) {
+        print_message("this kernel has no IPv6\n");
+        skip();
+    }
+    fake_host_set(fake, "runtime.bridge.gateway6", json_string("::1"));
+    fake_host_set(fake, "runtime.bridge.address6", json_string("fd00::2"));
+    call_hook(plugin()->hooks->prepare);
+    assert_int_equal(ask("::1"), MESSAGE_NOERROR);
+    assert_int_equal(ask("127.0.0.53"), MESSAGE_NOERROR); /* the other listener is its own */
 }
 
 static void cleans_up_without_a_prepare(void **state)
@@ -575,6 +591,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(serves_from_prepare_to_cleanup),
+        TEST(serves_by_ipv6),
         TEST(cleans_up_without_a_prepare),
         TEST(leaves_other_networks_alone),
         TEST(refuses_bad_configuration),

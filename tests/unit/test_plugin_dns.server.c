@@ -111,6 +111,107 @@ static void one_peer_has_its_share_of_connections(void **state)
     }
 }
 
+/* The answers' way is blocked, the questions wait; when it is free again, none of them is lost, though
+ * the peer has said its last word. */
+static void a_slow_reader_has_all_its_answers(void **state)
+{
+    enum { COUNT = 200000 };
+    struct endpoint any = loopback(0);
+    struct endpoint bound;
+    int fd = open_socket(SOCK_STREAM, &any, &bound);
+    uint8_t query[2 + MESSAGE_QUERY];
+    size_t length = make_query(1, "none.vm", query + 2) + 2;
+    size_t sent = 0;
+    size_t answers = 0;
+    bool blocked = false;
+    int small = 16384; /* the kernel's buffers end where ours are to begin */
+
+    (void)state;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+    assert_int_equal(connect(fd, &local.any, local.length), 0);
+    message_put16(query, (uint16_t)(length - 2));
+    while (sent < COUNT * length) {
+        ssize_t more =
+            send(fd, query + sent % length, length - sent % length, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (more > 0) {
+            sent += (size_t)more;
+            continue;
+        }
+        assert_int_equal(errno, EAGAIN);
+        blocked = true;
+        (void)read_message(fd, buffer);
+        answers++;
+    }
+    assert_true(blocked);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    for (; answers < COUNT; answers++) {
+        (void)read_message(fd, buffer);
+    }
+    assert_int_equal(recv(fd, buffer, 1, 0), 0);
+    (void)close(fd);
+}
+
+static void ends_a_silent_stream(void **state)
+{
+    const struct server_options options = {.resolv_conf = "/nonexistent", .idle_ms = 200};
+    int fd;
+
+    (void)state;
+    server_free(server);
+    start_server(&options);
+    fd = open_client(SOCK_STREAM, &local);
+    assert_int_equal(send(fd, "\0", 1, MSG_NOSIGNAL), 1);
+    assert_int_equal(recv(fd, buffer, 1, 0), 0);
+    (void)close(fd);
+}
+
+/* A long zone's SOA behind a long name: the one answer of ours that can be longer than 512 bytes. */
+static void truncates_by_udp_and_not_by_tcp(void **state)
+{
+    const struct server_options options = {.resolv_conf = "/nonexistent"};
+    const struct address gateway = {.family = AF_INET, .bytes = {172, 16, 0, 1}};
+    uint8_t apex[191];
+    uint8_t query[2 + MESSAGE_QUERY];
+    char name[254];
+    size_t length;
+    int fd;
+
+    (void)state;
+    for (size_t i = 0; i < 190; i += 2) {
+        apex[i] = 1;
+        apex[i + 1] = 'z';
+    }
+    apex[190] = 0;
+    for (size_t i = 0; i < 230; i += 2) {
+        memcpy(name + i, "x.", 2);
+    }
+    (void)snprintf(name + 230, sizeof(name) - 230, "0.16.172.in-addr.arpa");
+    server_free(server);
+    zone_free(zone);
+    zone = zone_new(apex, sizeof(apex), 5);
+    assert_true(zone_put_range(zone, &gateway, 24));
+    start_server(&options);
+    length = make_query(3, name, query + 2);
+    query[2 + 11] = 1;
+    memcpy(query + 2 + length, "\0\0\51\2\0\0\0\0\0\0\0", 11); /* OPT: takes 512 bytes */
+    length += 11;
+    message_put16(query, (uint16_t)length);
+    fd = open_client(SOCK_DGRAM, &local);
+    assert_int_equal(send(fd, query + 2, length, 0), length);
+    assert_int_equal(expect_answer(fd, 3, buffer, &buffer_length), MESSAGE_NXDOMAIN);
+    assert_int_equal(buffer[2] & 0x02, 0x02);
+    assert_true(buffer_length <= 512);
+    (void)close(fd);
+    fd = open_client(SOCK_STREAM, &local);
+    assert_int_equal(send(fd, query, length + 2, 0), length + 2);
+    assert_true(read_message(fd, buffer) > 512);
+    assert_int_equal(buffer[2] & 0x02, 0);
+    assert_int_equal(buffer[9], 1); /* the SOA */
+    (void)close(fd);
+}
+
 /* A peer that asks and never reads holds up nobody, and is read from no further. */
 static void a_peer_that_reads_nothing_is_not_read_either(void **state)
 {
@@ -234,6 +335,9 @@ int main(void)
         TEST(answers_a_pipeline_by_tcp),
         TEST(ends_what_is_no_stream_of_queries),
         TEST(one_peer_has_its_share_of_connections),
+        TEST(a_slow_reader_has_all_its_answers),
+        TEST(ends_a_silent_stream),
+        TEST(truncates_by_udp_and_not_by_tcp),
         TEST(a_peer_that_reads_nothing_is_not_read_either),
         TEST(answers_while_names_come_and_go),
         TEST(dig_understands_it),
