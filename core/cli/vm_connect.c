@@ -69,6 +69,14 @@ static int straight(int socket, banger_error *err)
     return tcp_carry(socket, STDIN_FILENO, out, err);
 }
 
+/* The guest's own address, where this machine has a route to it; NULL: it has none. */
+static const char *address_of(const json_t *view)
+{
+    bool bridged = str_equal(json_get_string(view, "providers.network", NULL), "bridge");
+    const json_t *first = json_array_get(json_object_get(view, "addresses"), 0);
+    return bridged ? json_string_value(first) : NULL;
+}
+
 int vm_connect(struct cli *cli, banger_error *err)
 {
     AUTO_FREE char *vm = value_vm_of_host(args_word(&cli->args, 0));
@@ -77,7 +85,7 @@ int vm_connect(struct cli *cli, banger_error *err)
     if (view == NULL) {
         return -1;
     }
-    const char *address = json_get_string(view, "runtime.bridge.address", NULL);
+    const char *address = address_of(view);
     int socket = address != NULL ? tcp_connect(address, port) : -1;
     return socket >= 0 ? straight(socket, err) : through_agent(cli, vm, port, err);
 }
