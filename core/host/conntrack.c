@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "host/netfilter.h"
 #include "host/netlink.h"
 #include "host/sysctl.h"
 
@@ -175,34 +176,34 @@ static void drop_found(struct search *search)
 
 static int find_once(struct search *search)
 {
-    AUTO_NL struct nl_sock *sock = nl_socket_alloc();
-    if (sock == NULL) {
-        return -NLE_NOMEM;
+    struct nl_sock *sock = NULL;
+    int result = netfilter_take(&sock);
+    if (result < 0) {
+        return result;
     }
     drop_found(search);
     (void)nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, note_entry, search);
-    int result = nl_connect(sock, NETLINK_NETFILTER);
+    result = send_request(sock, search);
     if (result >= 0) {
-        result = send_request(sock, search);
+        result = nl_recvmsgs_default(sock);
     }
-    return result < 0 ? result : nl_recvmsgs_default(sock);
+    netfilter_give_back(sock, result);
+    return result;
 }
 
 /* -- Forgetting ----------------------------------------------------------------------------------- */
 
 static int forget_found(const struct search *search)
 {
-    AUTO_NL struct nl_sock *sock = nl_socket_alloc();
-    if (sock == NULL) {
-        return -NLE_NOMEM;
-    }
-    int result = search->count > 0 ? nl_connect(sock, NETLINK_NETFILTER) : 0;
+    struct nl_sock *sock = NULL;
+    int result = search->count > 0 ? netfilter_take(&sock) : 0;
     for (size_t i = 0; i < search->count && result >= 0; i++) {
         result = nfnl_ct_del(sock, search->found[i], 0);
         if (result == -NLE_OBJ_NOTFOUND) {
             result = 0;
         }
     }
+    netfilter_give_back(sock, result);
     return result;
 }
 

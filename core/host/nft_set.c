@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "host/netfilter.h"
 #include "host/netlink.h"
 
 #include <errno.h>
@@ -97,17 +98,19 @@ static int send_request(struct nl_sock *sock, uint8_t family, const char *table,
 
 static int read_once(struct reading *reading, uint8_t family, const char *table, const char *set)
 {
-    AUTO_NL struct nl_sock *sock = nl_socket_alloc();
-    if (sock == NULL) {
-        return -NLE_NOMEM;
+    struct nl_sock *sock = NULL;
+    int result = netfilter_take(&sock);
+    if (result < 0) {
+        return result;
     }
     reading->elements.length = 0;
     (void)nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, read_message, reading);
-    int result = nl_connect(sock, NETLINK_NETFILTER);
+    result = send_request(sock, family, table, set);
     if (result >= 0) {
-        result = send_request(sock, family, table, set);
+        result = nl_recvmsgs_default(sock);
     }
-    return result < 0 ? result : nl_recvmsgs_default(sock);
+    netfilter_give_back(sock, result);
+    return result;
 }
 
 int nft_set_read(uint8_t family, const char *table, const char *set, struct nft_element **list,

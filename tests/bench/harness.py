@@ -54,7 +54,7 @@ class Bench:
 
     def clear(self):
         for vm in self.client.call("vm.list", {"all": True, "brief": True}):
-            self.client.call("vm.delete", {"vm": vm["id"]})
+            self.client.call("vm.delete", {"vm": vm["name"]})
 
     def close(self):
         self.clear()
