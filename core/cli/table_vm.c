@@ -192,7 +192,7 @@ const struct command commands_vm[] = {
         .description =
             "Standard input and output become a TCP connection to a port in the guest,\n"
             "through the agent, so that the guest needs no network. The end of either\n"
-            "direction is passed on by itself. VM may end in .vm: made for ssh's ProxyCommand.",
+            "direction is passed on by itself. VM may end in .vm, as in ssh's ProxyCommand.",
         .arguments =
             ARGUMENTS({"VM", VALUE_VM_HOST, ARGUMENT_ONE}, {"PORT", VALUE_PORT, ARGUMENT_ONE}),
         .examples = EXAMPLES(

@@ -85,7 +85,21 @@ int pins_remember(const struct banger_host *host, struct banger_call *call, cons
     return failed ? host->fail(call, BANGER_EIO, "cannot write %s: %s", path, strerror(errno)) : 0;
 }
 
-/* Those of `[HOST]:PORT` in the file whose HOST is one of the first `known`. */
+/* `word` as "[HOST]:PORT", HOST being one of the first `known`. */
+static void hosts_add_port(struct hosts *hosts, size_t known, const char *word)
+{
+    const char *end = word[0] == '[' ? strstr(word, "]:") : NULL;
+
+    for (size_t i = 0; end != NULL && i < known; i++) {
+        size_t length = strlen(hosts->names[i]);
+
+        if ((size_t)(end - word - 1) == length && memcmp(word + 1, hosts->names[i], length) == 0) {
+            hosts_add(hosts, word, strlen(word));
+        }
+    }
+}
+
+/* The first field of a line is a list of hosts, sshd(8). */
 static void hosts_add_ports(struct hosts *hosts, const char *path)
 {
     FILE *file = fopen(path, "re");
@@ -98,16 +112,7 @@ static void hosts_add_ports(struct hosts *hosts, const char *path)
         line[strcspn(line, " \t\n")] = '\0';
         for (char *word = strtok_r(line, ",", &rest); word != NULL;
              word = strtok_r(NULL, ",", &rest)) {
-            const char *end = word[0] == '[' ? strstr(word, "]:") : NULL;
-
-            for (size_t i = 0; end != NULL && i < known; i++) {
-                size_t length = strlen(hosts->names[i]);
-
-                if ((size_t)(end - word - 1) == length &&
-                    memcmp(word + 1, hosts->names[i], length) == 0) {
-                    hosts_add(hosts, word, strlen(word));
-                }
-            }
+            hosts_add_port(hosts, known, word);
         }
     }
     if (file != NULL) {
