@@ -66,6 +66,18 @@ static int tell_capabilities(struct operation *op, banger_error *err)
     return dispatch_hook(op->scope, HOOK_CONFIGURE, err);
 }
 
+/* A change that failed halfway: capabilities make what the record still says, as after a restart that
+ * came in the middle of it. */
+static int take_back(struct operation *op, banger_error *err)
+{
+    banger_error second = BANGER_ERROR_INIT;
+    if (live_is_running(op->engine, op->vm.id) &&
+        dispatch_hook(op->scope, HOOK_RECONCILED, &second) < 0) {
+        error_join(err, &second);
+    }
+    return -1;
+}
+
 /* What does not run is asked about the new specification as a new VM is; what runs says by itself what
  * it takes over (`configure`): its own ports, which it has, would be refused here. */
 static int check_network(const struct operation *op, banger_error *err)
@@ -94,10 +106,10 @@ static int body_set(struct operation *op, banger_error *err)
     json_decref(op->vm.spec);
     op->vm.spec = spec;
     scope_set_input(op->scope, "vm.disk_mib", json_incref(json_object_get(spec, "disk_mib")));
-    if (check_network(op, err) < 0 || grow_disk(op, err) < 0 || tell_capabilities(op, err) < 0) {
+    if (check_network(op, err) < 0 || grow_disk(op, err) < 0) {
         return -1;
     }
-    return operation_save(op, err);
+    return tell_capabilities(op, err) < 0 || operation_save(op, err) < 0 ? take_back(op, err) : 0;
 }
 
 int lifecycle_set(struct engine *engine, const struct caller *caller, const char *vm,

@@ -40,7 +40,8 @@ struct banger_hooks {
     banger_hook configure;
     /* The VM's record is about to go: forget what was kept for it across runs. */
     banger_hook deleted;
-    /* The daemon has come back and found this VM running: rebuild what lived in its memory. */
+    /* The daemon has come back and found this VM running, or a configure of it has failed: rebuild
+     * what lived in the daemon's memory, and make what the VM's settings say and no more. Idempotent. */
     banger_hook reconciled;
 };
 

@@ -214,7 +214,8 @@ static bool is_on_bridge(const struct banger_host *host, struct banger_call *cal
     return host->get_string(call, "runtime.bridge.address", NULL) != NULL;
 }
 
-/* prepare and reconciled: all operations are idempotent. */
+/* prepare and reconciled: what the VM wants, and nothing else. A change that the daemon did not survive,
+ * or that failed, may have left more than the record says. All operations are idempotent. */
 static int nat_apply(const struct banger_host *host, struct banger_call *call)
 {
     struct forward_list list;
@@ -223,10 +224,10 @@ static int nat_apply(const struct banger_host *host, struct banger_call *call)
         return 0;
     }
     if (forward_read_all(host, call, &list) < 0 ||
-        (wants_nat(host, call) && nat_on(host, call) < 0)) {
+        (wants_nat(host, call) ? nat_on(host, call) : release(host, call, ROW_NAT)) < 0) {
         return -1;
     }
-    return list.count > 0 ? publish_set(host, call, &list) : 0;
+    return list.count > 0 ? publish_set(host, call, &list) : release(host, call, ROW_PUBLISH);
 }
 
 static int configure_publish(const struct banger_host *host, struct banger_call *call)

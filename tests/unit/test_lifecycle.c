@@ -386,6 +386,12 @@ static void test_set(void **state)
     assert_int_equal(set(world, json_pack("{s:i}", "disk_mib", 65), &err), -1); /* while it runs */
     assert_int_equal(err.code, BANGER_EBUSY);
 
+    /* One that fails is taken back: capabilities are told what is still so. */
+    atomic_store(&probe.fails, HOOK_CONFIGURE);
+    assert_int_equal(set(world, json_pack("{s:i}", "memory_mib", 256), &err), -1);
+    assert_int_equal(atomic_load(&probe.calls[HOOK_RECONCILED]), 1);
+    atomic_store(&probe.fails, HOOK_COUNT);
+
     struct vm_record vm = vm_of(world, "a");
     assert_int_equal(json_get_int(vm.spec, "vcpu", 0), 3);
     assert_int_equal(json_get_int(vm.spec, "memory_mib", 0), 128);

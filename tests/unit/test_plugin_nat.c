@@ -200,6 +200,26 @@ static void nat_goes_off_and_on(void **state)
     assert_int_equal(rows(), 1);
 }
 
+/* A daemon that was killed in the middle of a `vm set`, or a set that failed: the record is the old one. */
+static void what_is_not_recorded_goes(void **state)
+{
+    (void)state;
+    int port = some_port(NULL);
+    fake_host_set(fake, "vm.nat", json_false());
+    assert_int_equal(fake_host_call(fake, hooks()->prepare), 0);
+    fake_host_set(fake, "change.nat", json_true());
+    publish("change.publish", port);
+    assert_int_equal(fake_host_call(fake, hooks()->configure), 0);
+    assert_int_equal(rows(), 2);
+    assert_int_equal(fake_host_call(fake, hooks()->reconciled), 0);
+    assert_int_equal(rows(), 0);
+    assert_int_equal(count("nat.off"), 1);
+    assert_int_equal(count("publish.set"), 2);
+    assert_false(is_taken(port));
+    assert_int_equal(fake_host_call(fake, hooks()->reconciled), 0); /* twice */
+    assert_int_equal(count("nat.off"), 1);
+}
+
 static json_t *with_a_drop(const char *name, const json_t *args)
 {
     (void)args;
@@ -227,7 +247,8 @@ int main(void)
         TEST(by_default_it_is_on),           TEST(off_by_the_vm_or_by_the_site),
         TEST(other_networks_are_left_alone), TEST(ports_are_held),
         TEST(a_change_replaces_ports),       TEST(a_refused_change_changes_nothing),
-        TEST(nat_goes_off_and_on),           TEST(others_drops_are_named),
+        TEST(nat_goes_off_and_on),           TEST(what_is_not_recorded_goes),
+        TEST(others_drops_are_named),
     };
     return cmocka_run_group_tests_name("nat", tests, NULL, NULL);
 }
