@@ -91,7 +91,7 @@ static void makes_a_key_once(void **state)
 
     run(fixture, hooks()->check);
     run(fixture, hooks()->prepare);
-    (void)snprintf(public, sizeof(public), "%s",
+    (void)snprintf(public, sizeof(public), "%.511s",
                    temp_dir_read(&fixture->dir, "ssh/id_ed25519.pub"));
     assert_int_equal(strncmp(public, "ssh-ed25519 ", 12), 0);
     assert_non_null(strstr(public, " banger\n"));
@@ -235,6 +235,19 @@ static void forgets_hashed_pins(void **state)
     assert_int_equal(count(temp_dir_read(&fixture->dir, "ssh/known_hosts"), "|1|"), 1);
 }
 
+static void keeps_no_vm_for_a_spoilt_file(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(mkdir(temp_dir_at(&fixture->dir, "ssh"), 0700), 0);
+    temp_dir_write(&fixture->dir, "ssh/known_hosts", "no host and no key\nweb.vm " PIN);
+    run(fixture, hooks()->deleted);
+    assert_string_equal(temp_dir_read(&fixture->dir, "ssh/known_hosts"),
+                        "no host and no key\nweb.vm " PIN);
+    assert_non_null(strstr(json_string_value(json_array_get(fake_host_log(fixture->fake), 0)),
+                           "not a valid known_hosts file"));
+}
+
 static void says_when_it_cannot(void **state)
 {
     struct fixture *fixture = *state;
@@ -255,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(takes_a_key_of_the_users, setup, teardown),
         cmocka_unit_test_setup_teardown(forgets_a_deleted_vm, setup, teardown),
         cmocka_unit_test_setup_teardown(forgets_hashed_pins, setup, teardown),
+        cmocka_unit_test_setup_teardown(keeps_no_vm_for_a_spoilt_file, setup, teardown),
         cmocka_unit_test_setup_teardown(says_when_it_cannot, setup, teardown),
     };
 
