@@ -10,10 +10,13 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "host/address.h"
+#include "host/firewall_seal.h"
 #include "host/firewall_table.h"
 #include "host/nft.h"
+#include "host/nft_rules.h"
 #include "host/tap.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -250,29 +253,48 @@ static char *policy(const struct host *host, const struct firewall_plan *plan, c
     return buf_steal(&text);
 }
 
+/* The whole as one transaction. Kernels differ in what they know a frame's bridge by; one that knows
+ * none says so once, since a transaction that fails costs an RCU grace period (nf_tables_abort). */
+static int install(struct host *host, const struct firewall_plan *plan, const char *prefix,
+                   const enum firewall_state states[TABLES], banger_error *err)
+{
+    AUTO_FREE char *first = claim(host, tables[0], plan->bridge, states[0]);
+    AUTO_FREE char *second = claim(host, tables[1], plan->bridge, states[1]);
+    static atomic_bool lacks_bridge;
+    for (;;) {
+        bool by_bridge = !lacks_bridge;
+        AUTO_FREE char *body = policy(host, plan, prefix, by_bridge);
+        AUTO_FREE char *text = str_format("%s%s%s", first, second, body);
+        banger_error why = BANGER_ERROR_INIT;
+        if (nft_run(host, text, &why) == 0) {
+            return 0;
+        }
+        if (why.code != BANGER_EUNSUPPORTED || !by_bridge) {
+            error_join(err, &why);
+            return error_prefix(err, "cannot set the firewall of %s up: ", plan->bridge);
+        }
+        lacks_bridge = true;
+    }
+}
+
 int firewall_ensure(struct host *host, const struct firewall_plan *plan, banger_error *err)
 {
     enum firewall_state states[TABLES];
     char prefix[ADDRESS_TEXT_MAX];
-    if (check_ours(host, plan->bridge, states, err) < 0 || check_plan(plan, prefix, err) < 0) {
+    if (firewall_check_bridge(plan->bridge, err) < 0 || check_plan(plan, prefix, err) < 0) {
         return -1;
     }
-    AUTO_FREE char *first = claim(host, tables[0], plan->bridge, states[0]);
-    AUTO_FREE char *second = claim(host, tables[1], plan->bridge, states[1]);
-    banger_error why = BANGER_ERROR_INIT;
-    for (int by_bridge = 1; by_bridge >= 0; by_bridge--) {
-        AUTO_FREE char *body = policy(host, plan, prefix, by_bridge != 0);
-        AUTO_FREE char *text = str_format("%s%s%s", first, second, body);
-        why = BANGER_ERROR_INIT;
-        if (nft_run(host, text, &why) == 0) {
-            return 0;
-        }
-        if (why.code != BANGER_EUNSUPPORTED) {
-            break;
-        }
+    AUTO_FREE char *text = policy(host, plan, prefix, true);
+    if (firewall_seal_holds(host, plan->bridge, text)) {
+        return 0;
     }
-    error_join(err, &why);
-    return error_prefix(err, "cannot set the firewall of %s up: ", plan->bridge);
+    uint32_t before = 0;
+    if (check_ours(host, plan->bridge, states, err) < 0 || nft_rules_generation(&before, err) < 0 ||
+        install(host, plan, prefix, states, err) < 0) {
+        return -1;
+    }
+    firewall_seal_set(host, plan->bridge, text, before + 1);
+    return 0;
 }
 
 int firewall_check(struct host *host, const char *bridge, banger_error *err)

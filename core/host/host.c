@@ -2,6 +2,7 @@
 #include "host/host.h"
 
 #include "base/str.h"
+#include "host/firewall_seal.h"
 #include "host/nft.h"
 #include "host/tap_pool.h"
 #include "host/uplink.h"
@@ -27,6 +28,7 @@ void host_free(struct host *host)
     uplink_close(host); /* its thread uses nft */
     tap_pool_close(host);
     nft_close(host);
+    firewall_seal_free(host->seal);
     (void)pthread_mutex_destroy(&host->lock);
     (void)pthread_mutex_destroy(&host->nft_lock);
     free(host->run_dir);

@@ -29,6 +29,7 @@
 
 #define INSTANCE_LENGTH 12 /* hex digits: 48 random bits */
 
+struct firewall_seal;
 struct nft_ctx;
 struct tap_pool;
 struct uplink_watch;
@@ -42,7 +43,8 @@ struct host {
 
     struct tap_pool *pool;       /* NULL until a size is set */
     struct uplink_watch *uplink; /* NULL until NAT follows the default route */
-    pthread_mutex_t lock;        /* guards the making of these two */
+    struct firewall_seal *seal;  /* NULL: our tables have to be written */
+    pthread_mutex_t lock;        /* guards these three pointers */
 };
 
 /* Opens nothing yet: a daemon without privilege has a host too, whose operations fail one by one. */

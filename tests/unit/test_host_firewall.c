@@ -3,7 +3,9 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "host/firewall.h"
+#include "host/firewall_seal.h"
 #include "host/nft.h"
+#include "host/nft_rules.h"
 #include "net_space.h"
 
 #include <setjmp.h>
@@ -48,6 +50,7 @@ static int teardown(void **state)
 {
     (void)state;
     nft_close(&host);
+    firewall_seal_free(host.seal);
     return 0;
 }
 
@@ -120,6 +123,39 @@ static void test_ensure_keeps_elements(void **state)
     assert_done(firewall_ensure(&host, &plan, &err));
     AUTO_FREE char *again = space_read("nft list ruleset");
     assert_string_equal(before, again);
+}
+
+/* Whatever others do to our rules, the next start puts them back; otherwise it writes nothing. */
+static void test_ensure_mends(void **state)
+{
+    (void)state;
+    need_permission();
+    static const char *const harms[] = {
+        "flush chain bridge banger-br-fc from_guest",
+        "insert rule inet banger-br-fc guest_to_host accept",
+        "flush table inet banger-br-fc",
+        "chain bridge banger-br-fc forward { policy drop; }",
+        "table bridge banger-br-fc { flags dormant; }",
+        "delete table bridge banger-br-fc",
+        "flush ruleset",
+    };
+    static const char list[] = "nft list table bridge banger-br-fc; nft list table inet "
+                               "banger-br-fc";
+    AUTO_FREE char *whole = space_read(list);
+    uint32_t before = 0;
+    uint32_t after = 0;
+    for (size_t i = 0; i < COUNT_OF(harms); i++) {
+        AUTO_FREE char *command = str_format("nft '%s'", harms[i]);
+        assert_int_equal(system(command), 0);
+        assert_false(is_listed(list, whole));
+        assert_done(firewall_ensure(&host, &plan, &err));
+        AUTO_FREE char *mended = space_read(list);
+        assert_string_equal(whole, mended);
+        assert_done(nft_rules_generation(&before, &err));
+        assert_done(firewall_ensure(&host, &plan, &err));
+        assert_done(nft_rules_generation(&after, &err));
+        assert_int_equal(before, after);
+    }
 }
 
 static void test_guest(void **state)
@@ -390,6 +426,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_tables(test_ensure_keeps_elements),
+        with_tables(test_ensure_mends),
         with_tables(test_guest),
         with_tables(test_nat),
         with_tables(test_publish),
