@@ -276,6 +276,8 @@ int session_run(int stream_fd, const struct session_io *io, banger_error *err)
         return -1;
     }
     int status = pump(&session, err);
+    session.out.ending = io->ends_out && status >= 0; /* EXIT may come without EOF before it */
+    sink_end(&session.out);
     terminal_restore(&session.terminal);
     session.wire.fd = -1; /* the caller's */
     wire_free(&session.wire);

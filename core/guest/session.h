@@ -32,8 +32,9 @@ struct session_io {
     int err;
     bool tty;             /* raw mode on `in`, SIGWINCH sends RESIZE; restored on every way out */
     bool forward_signals; /* INT, TERM, HUP, QUIT go to the guest's program */
-    bool ends_out;        /* `out` is shut down and closed as soon as the guest's side has ended */
-    char **why;           /* gets the service's reason, a new string or NULL; NULL: goes to `err` */
+    /* `out` is shut down and closed as soon as the guest's side has ended; left open on failure. */
+    bool ends_out;
+    char **why; /* gets the service's reason, a new string or NULL; NULL: goes to `err` */
 };
 
 /* Pumps until EXIT. Returns the status (0-255), or -1 when the stream broke. */
