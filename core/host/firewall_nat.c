@@ -51,12 +51,35 @@ static int check_link(const char *name, banger_error *err)
     return good ? 0 : error_set(err, BANGER_EINVALID, "'%.15s' is not a link's name", name);
 }
 
+/* So that a start changes nothing that is as it should be. False: or it cannot be told. */
+static bool are_uplinks(const struct host *host, const char *bridge, const char (*names)[16],
+                        size_t count)
+{
+    AUTO_FREE struct nft_element *there = NULL;
+    size_t there_count = 0;
+    if (!firewall_is_ours(host, FIREWALL_INET, bridge) ||
+        firewall_read(FIREWALL_INET, bridge, "uplinks", &there, &there_count, NULL) < 0 ||
+        there_count != count) {
+        return false;
+    }
+    size_t same = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < there_count; j++) {
+            same += strncmp(names[i], (const char *)there[j].key, IFNAMSIZ) == 0;
+        }
+    }
+    return same == count;
+}
+
 int firewall_set_uplinks(struct host *host, const char *bridge, const char (*names)[16],
                          size_t count, banger_error *err)
 {
     AUTO_BUF struct buf text = BUF_INIT;
     if (firewall_check_bridge(bridge, err) < 0) {
         return -1;
+    }
+    if (are_uplinks(host, bridge, names, count)) {
+        return 0;
     }
     buf_printf(&text, "flush set inet banger-%s uplinks\n", bridge);
     for (size_t i = 0; i < count; i++) {

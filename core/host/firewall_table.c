@@ -55,26 +55,41 @@ static bool is_listed(const json_t *list, enum firewall_family family, const cha
     return false;
 }
 
+static int read_mark(const struct host *host, enum firewall_family family, const char *bridge,
+                     banger_error *err)
+{
+    char table[FIREWALL_NAME_MAX];
+    char owner[FIREWALL_NAME_MAX];
+    AUTO_FREE struct nft_element *elements = NULL;
+    size_t count = 0;
+    firewall_table_name(bridge, table);
+    firewall_owner_name(host, owner);
+    return nft_set_read(families[family].number, table, owner, &elements, &count, err);
+}
+
+bool firewall_is_ours(const struct host *host, enum firewall_family family, const char *bridge)
+{
+    return read_mark(host, family, bridge, NULL) == 0;
+}
+
+/* The mark first: where it is, which it nearly always is, libnftables has nothing to list. */
 int firewall_state(struct host *host, enum firewall_family family, const char *bridge,
                    enum firewall_state *state, banger_error *err)
 {
     char table[FIREWALL_NAME_MAX];
-    char owner[FIREWALL_NAME_MAX];
+    banger_error why = BANGER_ERROR_INIT;
     firewall_table_name(bridge, table);
-    firewall_owner_name(host, owner);
+    if (read_mark(host, family, bridge, &why) == 0) {
+        *state = FIREWALL_OURS;
+        return 0;
+    }
+    /* A host without netfilter has no sockets of it either: libnftables' words are better. */
     AUTO_JSON json_t *list = nft_list(host, "list tables", err);
     if (list == NULL) {
         return -1;
     }
     if (!is_listed(list, family, table)) {
         *state = FIREWALL_ABSENT;
-        return 0;
-    }
-    AUTO_FREE struct nft_element *elements = NULL;
-    size_t count = 0;
-    banger_error why = BANGER_ERROR_INIT;
-    if (nft_set_read(families[family].number, table, owner, &elements, &count, &why) == 0) {
-        *state = FIREWALL_OURS;
         return 0;
     }
     if (why.code != BANGER_ENOTFOUND) {

@@ -26,6 +26,8 @@ const char *firewall_family_name(enum firewall_family family); /* as nft writes 
 void firewall_table_name(const char *bridge, char name[FIREWALL_NAME_MAX]);
 void firewall_owner_name(const struct host *host, char name[FIREWALL_NAME_MAX]);
 
+/* Whether the table is there and ours; false also where the kernel cannot be asked. */
+bool firewall_is_ours(const struct host *host, enum firewall_family family, const char *bridge);
 int firewall_state(struct host *host, enum firewall_family family, const char *bridge,
                    enum firewall_state *state, banger_error *err);
 /* Says whose the table is: ENOTFOUND or EBUSY, by its state. Returns -1. */
