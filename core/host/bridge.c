@@ -27,6 +27,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/errno.h>
@@ -135,6 +136,10 @@ static struct nl_msg *shape_message(int index, int flags, const char *name,
     if (message == NULL) {
         return NULL;
     }
+    /* Frames to 01:80:c2:00:00:0X pass no hook of nft: a guest's must not teach the bridge addresses. */
+    const struct br_boolopt_multi options = {.optval = 1U << BR_BOOLOPT_NO_LL_LEARN,
+                                             .optmask = 1U << BR_BOOLOPT_NO_LL_LEARN};
+    (void)nla_put(message, IFLA_BR_MULTI_BOOLOPT, sizeof(options), &options);
     (void)nla_put_u32(message, IFLA_BR_STP_STATE, 0);
     if (delay) {
         (void)nla_put_u32(message, IFLA_BR_FORWARD_DELAY, 0);

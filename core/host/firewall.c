@@ -147,6 +147,8 @@ static const char connected_rules[] =
     "  chain input {\n"
     "    type filter hook input priority 0; policy accept;\n"
     "    iifname \"%1$s\" goto guest_to_host\n"
+    "    # The gateway's address is for guests and this host: its DNS answers no one else.\n"
+    "    iifname != { \"%1$s\", \"lo\" } ip daddr %2$s counter drop\n"
     "  }\n"
     "  chain guest_to_host {\n"
     "    ct state established,related accept\n"

@@ -207,9 +207,9 @@ static int bridge_cleanup(const struct banger_host *host, struct banger_call *ca
 
 static int bridge_remove(const struct banger_host *host, struct banger_call *call)
 {
-    json_auto_t *result =
-        banger_json_host_op(host, call, "network.remove",
-                            json_pack("{s:s}", "bridge", host->get_string(call, "config.bridge", "")));
+    json_auto_t *result = banger_json_host_op(
+        host, call, "network.remove",
+        json_pack("{s:s}", "bridge", host->get_string(call, "config.bridge", "")));
 
     return result != NULL ? 0 : -1;
 }
