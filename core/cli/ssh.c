@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "cli/listener.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -108,7 +109,7 @@ static char *proxy_command(banger_error *err)
     AUTO_FREE char *program = ssh_shell_word(self);
     buf_puts(&line, program);
     AUTO_FREE char *escaped = double_percents(line.data);
-    return str_format("%s vm connect %%h %%p", escaped);
+    return str_format("%s vm connect --wait " LISTENER_SSH_WAIT " %%h %%p", escaped);
 }
 
 int ssh_options(const struct ssh_paths *paths, const char *user,

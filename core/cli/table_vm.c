@@ -195,6 +195,8 @@ const struct command commands_vm[] = {
             "direction is passed on by itself. VM may end in .vm, as in ssh's ProxyCommand.",
         .arguments =
             ARGUMENTS({"VM", VALUE_VM_HOST, ARGUMENT_ONE}, {"PORT", VALUE_PORT, ARGUMENT_ONE}),
+        .options = OPTIONS({"wait", 0, VALUE_DURATION, "TIME",
+                            "while the VM is up for less, wait for something to listen", false}),
         .examples = EXAMPLES(
             {"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | banger vm connect web 80", "by hand"},
             {"ssh -o 'ProxyCommand banger vm connect %h %p' web.vm", "for another program"}),

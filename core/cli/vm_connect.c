@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "cli/handlers.h"
+#include "cli/listener.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "cli/tcp.h"
@@ -83,6 +84,10 @@ int vm_connect(struct cli *cli, banger_error *err)
     unsigned port = (unsigned)value_number(args_word(&cli->args, 1));
     AUTO_JSON json_t *view = cli_call(cli, "vm.show", json_pack("{s:s}", "vm", vm), err);
     if (view == NULL) {
+        return -1;
+    }
+    const char *young = args_text(&cli->args, "wait");
+    if (young != NULL && listener_await(cli, vm, port, value_milliseconds(young), err) < 0) {
         return -1;
     }
     const char *address = address_of(view);

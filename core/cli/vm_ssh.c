@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "cli/handlers.h"
+#include "cli/listener.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "cli/ssh.h"
@@ -21,28 +22,14 @@
 
 /* -- What would fail --------------------------------------------------------------------------- */
 
-static bool listens(const json_t *ports, int64_t port)
-{
-    size_t i = 0;
-    json_t *row = NULL;
-    json_array_foreach (json_object_get(ports, "listeners"), i, row) {
-        if (str_starts(json_get_string(row, "proto", ""), "tcp") &&
-            json_get_int(row, "port", 0) == port) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int check_server(struct cli *cli, const char *vm, int64_t port, banger_error *err)
 {
-    AUTO_JSON json_t *ports = cli_call(cli, "vm.ports", json_pack("{s:s}", "vm", vm), err);
-    if (ports == NULL || listens(ports, port)) {
-        return ports != NULL ? 0 : -1;
+    int found = listener_await(cli, vm, (unsigned)port, value_milliseconds(LISTENER_SSH_WAIT), err);
+    if (found != 0) {
+        return found > 0 ? 0 : -1;
     }
-    (void)error_set(err, BANGER_EGUEST,
-                    "nothing listens on port %d in VM '%s': no ssh server, or none yet", (int)port,
-                    vm);
+    (void)error_set(err, BANGER_EGUEST, "nothing listens on port %d in VM '%s': no ssh server",
+                    (int)port, vm);
     return error_hint(err, "an image with openssh-server has one; 'banger vm exec %s' needs none",
                       vm);
 }
