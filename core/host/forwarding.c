@@ -13,8 +13,11 @@
 #include "base/str.h"
 #include "host/sysctl.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SWITCH "net/ipv4/ip_forward"
 #define NOTE "ip_forward.found"
@@ -41,6 +44,23 @@ static bool read_note(const char *path, const char *boot, int *found)
            sscanf(text.data, "%36s %1d", of_boot, found) == 2 && strcmp(of_boot, boot) == 0;
 }
 
+/* Whole for the next daemon, which is all: what it tells of ends with the boot, so nothing waits for a
+ * disk here. */
+static int replace_note(const char *path, const char *text, banger_error *err)
+{
+    AUTO_FREE char *temporary = str_format("%s.new", path);
+    (void)unlink(temporary);
+    AUTO_CLOSE int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return error_sys(err, errno, "cannot make %s", temporary);
+    }
+    if (fd_write_all(fd, text, strlen(text), err) < 0) {
+        (void)unlink(temporary);
+        return -1;
+    }
+    return rename(temporary, path) == 0 ? 0 : error_sys(err, errno, "cannot replace %s", path);
+}
+
 static int write_note(const char *path, const char *boot, banger_error *err)
 {
     int found = 0;
@@ -48,7 +68,7 @@ static int write_note(const char *path, const char *boot, banger_error *err)
         return -1;
     }
     AUTO_FREE char *text = str_format("%s %d\n", boot, found);
-    return file_write_atomic(path, text, strlen(text), 0600, err);
+    return replace_note(path, text, err);
 }
 
 static int turn_on(const char *path, banger_error *err)
