@@ -4,6 +4,7 @@
 
 load common
 load netns
+load sshd
 
 setup_file() { setup_network; }
 teardown_file() { teardown_network; }
@@ -126,6 +127,36 @@ s = socket.create_server(("0.0.0.0", 8070)); print("up", flush=True); time.sleep
   is "$(in_host cat /proc/sys/net/ipv4/ip_forward)" 0
   is "$(network_left)" ""
   in_host ip -o link show type tun | grep -c tap-fc-pool # the pool is no leak
+}
+
+# What somebody who makes a VM expects of it, and of its end.
+@test "bridge: a VM has a name, a port and ssh, and its end takes all of it away" {
+  export HOME=$BATS_TEST_TMPDIR/home
+  mkdir -p "$HOME"
+  make_server "$BATS_FILE_TMPDIR/server"
+  banger ssh-config --install
+  for round in 1 2; do
+    banger vm run -d --nat --publish 8086:80 --name web
+    serve_ssh web # with another host key in each round
+    banger vm exec web -- sh -c 'mkdir -p /root/www; echo page >/root/www/page; httpd -p 80 -h /root/www'
+    is "$(in_host dig +short @127.0.0.1 -p 42069 web.vm)" 172.16.0.2
+    is "$(in_host dig +short @127.0.0.1 -p 42069 -x 172.16.0.2)" web.vm.
+    is "$(banger vm exec web -- nslookup web.vm | awk '/^Address/ {a = $NF} END {print a}')" 172.16.0.2
+    is "$(in_host python3 -c 'import urllib.request
+print(urllib.request.urlopen("http://127.0.0.1:8086/page", timeout=10).read().decode().strip())')" page
+    run -0 in_host ssh -F "$HOME/.ssh/config" -o BatchMode=yes web.vm 'echo "$SSH_CONNECTION" as $(id -un)'
+    has "172.16.0.1"
+    has "as root"
+    is "$(banger vm ssh web -- hostname)" web
+    grep -q '^web.vm ' "$BANGER_HOME/state/ssh/known_hosts"
+    banger vm delete web
+    run ! grep -E '^web|172.16.0.2' "$BANGER_HOME/state/ssh/known_hosts"
+    is "$(in_host dig +short @127.0.0.1 -p 42069 web.vm)" ""
+    in_host dig @127.0.0.1 -p 42069 web.vm | grep -q 'status: NXDOMAIN'
+    is "$(network_left)" ""
+    is "$(in_host ss -Hltn 'sport = :8086')" ""
+  done
+  banger ssh-config --uninstall
 }
 
 @test "bridge: what has our names but is not ours is left alone" {

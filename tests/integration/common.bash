@@ -18,6 +18,7 @@ patient="boot_timeout = '3m'"
 common_config="$patient, vm = { network = 'user' }"
 
 # configure [LUA]: more items of the configuration of the daemon's next start.
+# shellcheck disable=SC2120  # without an argument, just these
 configure() {
   echo "return { $common_config, $* }" >"$BANGER_HOME/config.lua"
 }

@@ -27,7 +27,7 @@ can_make_namespaces() {
 # shellcheck disable=SC2034,SC2154  # common.bash's
 common_config=$patient
 
-setup_network() {
+make_namespaces() {
   can_make_namespaces || return 0
   hold_namespace host_ns
   hold_namespace internet_ns
@@ -40,6 +40,18 @@ setup_network() {
   in_internet ip link set inet0 up
   in_host ip route add default via 10.99.0.2
   export host_ns internet_ns
+}
+
+drop_namespaces() {
+  can_make_namespaces || return 0
+  kill "$host_ns" "$internet_ns"
+  wait "$host_ns" "$internet_ns" 2>/dev/null || true
+}
+
+# The namespaces, and a home with a kernel and the tiny image in it.
+setup_network() {
+  can_make_namespaces || return 0
+  make_namespaces
   BANGER_HOME=$BATS_FILE_TMPDIR/home
   mkdir -p "$BANGER_HOME"
   cp -a --reflink=auto "$BATS_SUITE_TMPDIR/home/cache" "$BANGER_HOME/" 2>/dev/null || true
@@ -52,8 +64,7 @@ setup_network() {
 teardown_network() {
   can_make_namespaces || return 0
   banger daemon stop
-  kill "$host_ns" "$internet_ns"
-  wait "$host_ns" "$internet_ns" 2>/dev/null || true
+  drop_namespaces
 }
 
 # serve_internet PORT TEXT: a server there that says the text, and who asked, to each connection.

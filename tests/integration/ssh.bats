@@ -4,6 +4,7 @@
 # behind in known_hosts. The tiny image has no server, so each guest gets this machine's sshd.
 
 load common
+load sshd
 
 setup_file() {
   make_server "$BATS_FILE_TMPDIR/server"
@@ -19,34 +20,6 @@ teardown_file() {
 setup() {
   export HOME=$BATS_TEST_TMPDIR/home # ssh goes by the passwd entry, so it is told the file by -F
   mkdir -p "$HOME"
-}
-
-# make_server DIR: sshd with its libraries and configuration, as a tree for a guest's root.
-make_server() {
-  local file
-  for file in /usr/sbin/sshd $(ldd /usr/sbin/sshd | grep -o '/[^ )]*'); do
-    install -D "$(realpath "$file")" "$1$file"
-  done
-  install -d "$1/etc/ssh" "$1/run/sshd" "$1/run/empty"
-  cat >"$1/etc/ssh/sshd_config" <<'CONFIG'
-HostKey /etc/ssh/ssh_host_ed25519_key
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-UsePAM no
-PidFile none
-CONFIG
-}
-
-# serve_ssh VM: gives it the server and a host key that no other VM has, and starts it.
-serve_ssh() {
-  local tree=$BATS_FILE_TMPDIR/server
-  rm -f "$tree"/etc/ssh/ssh_host_*
-  ssh-keygen -q -t ed25519 -N '' -f "$tree/etc/ssh/ssh_host_ed25519_key"
-  banger vm cp "$tree/." "$1:/"
-  banger vm exec "$1" -- sh -c 'echo "sshd:x:74:74::/run/sshd:/bin/false" >>/etc/passwd
-    chmod 755 / /run/sshd
-    /usr/sbin/sshd -f /etc/ssh/sshd_config || exit # it stays in front when it is what the agent started
-    exit 0' </dev/null
 }
 
 guest() {

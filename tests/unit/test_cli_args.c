@@ -30,6 +30,7 @@ const struct command commands_vm[] = {
     },
     {0},
 };
+const struct command commands_network[] = {{.path = "network list"}, {0}};
 
 const struct command commands_host[] = {
     {
