@@ -119,7 +119,7 @@ struct banger_host {
 
     /* Has one operation of the host done that needs privilege: links, TAPs, nft, forwarding. `name`
      * is a row of the table in share/doc/plugins.md, `args_json` an object of its arguments, the
-     * result an object too (`result` may be NULL). What it makes is this VM's, and only this VM's is
+     * result an object too (`result` may be NULL). Devices are made for this VM, and only this VM's are
      * ever taken away. In hooks that must have no side effects only those that ask are allowed. */
     int (*host_op)(struct banger_call *call, const char *name, const char *args_json,
                    const char **result);
