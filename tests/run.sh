@@ -93,6 +93,7 @@ for group in "$@"; do
     headers) tap headers single "public headers stand alone, as C11 and C++17" share/build/headers.sh ;;
     arrows) tap arrows single "includes point down" share/build/arrows.sh ;;
     fuzz) fuzz_smoke ;;
+    faults) tap faults bats --tap tests/faults ;;
     integration) tap integration bats --tap tests/integration ;;
     integration-asan) integration_of "$build/asan" ;;
     integration-tsan) integration_of "$build/tsan" ;;
