@@ -7,6 +7,7 @@
  *
  * Anything else than three times yes means TCG, QEMU's own translator, with the reason kept.
  */
+#include "cpu.h"
 #include "qemu.h"
 
 #include <banger/json.h>
@@ -32,40 +33,6 @@ static void conclude(struct qemu_accel *accel, bool kvm, const char *format, ...
     va_start(args, format);
     (void)vsnprintf(accel->reason, sizeof(accel->reason), format, args);
     va_end(args);
-}
-
-static bool line_has_virtualization(char *line)
-{
-    char *rest = NULL;
-    char *word = strtok_r(line, " \t\n:", &rest);
-
-    if (word == NULL || strcmp(word, "flags") != 0) {
-        return false;
-    }
-    while ((word = strtok_r(NULL, " \t\n:", &rest)) != NULL) {
-        if (strcmp(word, "svm") == 0 || strcmp(word, "vmx") == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool cpu_has_virtualization(void)
-{
-    FILE *file = fopen("/proc/cpuinfo", "re");
-    char *line = NULL;
-    size_t size = 0;
-    bool found = false;
-
-    if (file == NULL) {
-        return false;
-    }
-    while (!found && getline(&line, &size, file) >= 0) {
-        found = line_has_virtualization(line);
-    }
-    free(line);
-    (void)fclose(file);
-    return found;
 }
 
 /* /usr/bin/timeout gives the probe a deadline of its own, far below the hook's. */
