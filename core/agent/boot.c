@@ -108,10 +108,12 @@ void boot_run(void)
     boot_modules();
     struct conf conf;
     conf_parse(read_conf(), &conf);
+    const char *root = conf.root != NULL ? BOOT_NEW_ROOT : "/";
     if (conf.root != NULL) {
         boot_root_mount(&conf, uevents);
-        boot_overlay(GUEST_CONF_OVERLAY, BOOT_NEW_ROOT);
     }
+    boot_mounts(&conf, root, uevents);
+    boot_overlay(GUEST_CONF_OVERLAY, root);
     if (conf.hostname != NULL && sethostname(conf.hostname, strlen(conf.hostname)) < 0) {
         say("cannot set the hostname %s: %s", conf.hostname, strerror(errno));
     }

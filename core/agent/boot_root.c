@@ -22,9 +22,7 @@ static bool is_there(const void *path)
     return access(path, F_OK) == 0;
 }
 
-/* Takes the generic flags out of "rw,noatime,data=journal" and leaves the file system's own in
- * `data`. */
-static unsigned long split_flags(const char *flags, char data[256])
+unsigned long boot_split_flags(const char *flags, char data[BOOT_FLAGS_MAX])
 {
     static const struct {
         const char *name;
@@ -37,7 +35,7 @@ static unsigned long split_flags(const char *flags, char data[256])
         {"lazytime", MS_LAZYTIME}, {"nodiratime", MS_NODIRATIME},
     };
     unsigned long result = 0;
-    char copy[256];
+    char copy[BOOT_FLAGS_MAX];
     (void)snprintf(copy, sizeof(copy), "%s", flags);
     data[0] = '\0';
     char *rest = copy;
@@ -50,17 +48,22 @@ static unsigned long split_flags(const char *flags, char data[256])
             result |= known[i].flag;
         } else if (*flag != '\0') {
             size_t used = strlen(data);
-            (void)snprintf(data + used, 256 - used, "%s%s", used != 0 ? "," : "", flag);
+            (void)snprintf(data + used, BOOT_FLAGS_MAX - used, "%s%s", used != 0 ? "," : "", flag);
         }
     }
     return result;
 }
 
+bool boot_wait_device(int uevents, const char *device)
+{
+    return uevent_wait(uevents, DEVICE_SECONDS, is_there, device);
+}
+
 void boot_root_mount(const struct conf *conf, int uevents)
 {
-    char data[256];
-    unsigned long flags = split_flags(conf->root_flags, data);
-    if (!uevent_wait(uevents, DEVICE_SECONDS, is_there, conf->root)) {
+    char data[BOOT_FLAGS_MAX];
+    unsigned long flags = boot_split_flags(conf->root_flags, data);
+    if (!boot_wait_device(uevents, conf->root)) {
         power_give_up("the root device %s has not appeared within %d s", conf->root,
                       DEVICE_SECONDS);
     }

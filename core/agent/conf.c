@@ -29,6 +29,8 @@ static void take(struct conf *conf, const char *key, const char *value)
         append(conf->interfaces, &conf->interface_count, CONF_INTERFACES_MAX, value);
     } else if (strcmp(key, "env") == 0) {
         append(conf->env, &conf->env_count, CONF_ENV_MAX, value);
+    } else if (strcmp(key, "mount") == 0) {
+        append(conf->mounts, &conf->mount_count, CONF_MOUNTS_MAX, value);
     } else if (strcmp(key, "clock") == 0) {
         conf->clock = strtoll(value, NULL, 10);
     }

@@ -8,6 +8,7 @@
 
 #define CONF_INTERFACES_MAX 16
 #define CONF_ENV_MAX 256
+#define CONF_MOUNTS_MAX 8
 
 struct conf {
     const char *root; /* NULL: the root is mounted already */
@@ -17,8 +18,9 @@ struct conf {
     const char *hostname; /* NULL: as it is */
     const char *interfaces[CONF_INTERFACES_MAX + 1];
     const char *env[CONF_ENV_MAX + 1];
+    const char *mounts[CONF_MOUNTS_MAX + 1];
     int64_t clock; /* ns since 1970; 0: not given */
-    size_t interface_count, env_count;
+    size_t interface_count, env_count, mount_count;
 };
 
 /* Takes `text` apart in place; `conf` points into it. */

@@ -14,6 +14,8 @@
  *   hostname=web
  *   interface=MAC ADDRESS/PREFIX GATEWAY   a static IPv4 or IPv6 address for the NIC with that MAC
  *                                          ("-": no gateway); may be given more than once
+ *   mount=DEVICE POINT TYPE FLAGS [grow]   another disk, mounted before the overlay is copied, its file
+ *                                          system grown to its device; up to 8 times
  *   env=NAME=VALUE         environment of every exec; may be given more than once
  *   clock=NANOSECONDS      set the clock at boot when the guest's is more than a second off
  */

@@ -20,11 +20,22 @@
 #define GRACE_SECONDS 2            /* for the processes, between TERM and KILL */
 #define SIGNAL_SYSTEMD_POWEROFF 38 /* SIGRTMIN+4 with glibc's SIGRTMIN of 34; musl's is 35 */
 
+#define MOUNTS_MAX 8
+
 static bool owns_machine;
+static const char *mounts[MOUNTS_MAX];
+static size_t mount_count;
 
 void power_own_machine(void)
 {
     owns_machine = true;
+}
+
+void power_unmount_at_end(const char *path)
+{
+    if (mount_count < MOUNTS_MAX) {
+        mounts[mount_count++] = path;
+    }
 }
 
 int power_request(bool off)
@@ -83,6 +94,9 @@ static void end_processes(void)
 static void end_machine(int how)
 {
     sync();
+    while (mount_count > 0) {
+        (void)umount2(mounts[--mount_count], 0);
+    }
     (void)mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);
     (void)reboot(how);
     for (;;) { /* the end of PID 1 would be a kernel panic */

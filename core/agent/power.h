@@ -17,6 +17,9 @@ void power_end(bool off) __attribute__((noreturn));
 /* The boot failed: says so on the console and restarts the machine, which ends the VMM. */
 void power_give_up(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
+/* A mounted file system that must be whole at the end; `path` lives as long as the process. At most 8. */
+void power_unmount_at_end(const char *path);
+
 int power_set_clock(int64_t wall_ns);
 
 #endif

@@ -238,8 +238,9 @@ static const struct {
     const char *name;
     bool many;
 } guest_keys[] = {
-    {"root", false},     {"root_type", false}, {"root_flags", false}, {"init", false},
-    {"hostname", false}, {"interface", true},  {"env", true},         {"clock", false},
+    {"root", false}, {"root_type", false}, {"root_flags", false},
+    {"init", false}, {"hostname", false},  {"interface", true},
+    {"env", true},   {"clock", false},     {"mount", true},
 };
 
 static int check_guest_value(const json_t *value, bool many, banger_error *err)

@@ -119,21 +119,27 @@ static int64_t wanted_bytes(const struct banger_host *host, struct banger_call *
     return host->get_int(call, "vm.disk_mib", 0) * MIB;
 }
 
-/* Everything between opening the temporary file and its being ready to be renamed. */
-static int fill_temporary(const struct banger_host *host, struct banger_call *call,
-                          root_disk_fill fill, int from, int to, const char *temporary)
+/* What root_disk_create fills a new disk with. */
+struct filling {
+    root_disk_fill fill;
+    int from;
+};
+
+static int fill_from_image(const struct banger_host *host, struct banger_call *call, void *context,
+                           int to, const char *temporary)
 {
+    const struct filling *filling = context;
     int64_t wanted = wanted_bytes(host, call);
     struct stat image;
 
-    if (fstat(from, &image) < 0) {
+    if (fstat(filling->from, &image) < 0) {
         return root_disk_fail(host, call, errno, "read the image for", temporary);
     }
     if (!S_ISREG(image.st_mode) || image.st_size == 0) {
         return host->fail(call, BANGER_ECORRUPT, "the image %s is not a file with content",
                           host->get_string(call, "image.path", "?"));
     }
-    if (fill(host, call, from, to, image.st_size) < 0) {
+    if (filling->fill(host, call, filling->from, to, image.st_size) < 0) {
         return -1;
     }
     if (wanted > image.st_size && grow(host, call, temporary, wanted) < 0) {
@@ -143,7 +149,7 @@ static int fill_temporary(const struct banger_host *host, struct banger_call *ca
         host->log(call, BANGER_LOG_DEBUG, "the root disk is as large as its image, %" PRId64 " MiB",
                   (int64_t)image.st_size / MIB);
     }
-    return fsync(to) == 0 ? 0 : root_disk_fail(host, call, errno, "flush", temporary);
+    return 0;
 }
 
 /* Makes the rename durable. */
@@ -161,8 +167,8 @@ static int sync_folder(const struct banger_host *host, struct banger_call *call)
     return result;
 }
 
-static int create_at(const struct banger_host *host, struct banger_call *call, root_disk_fill fill,
-                     int from, const char *path)
+int root_disk_write_new(const struct banger_host *host, struct banger_call *call, const char *path,
+                        root_disk_write write, void *context)
 {
     char temporary[PATH_MAX + 8];
     int result;
@@ -174,7 +180,10 @@ static int create_at(const struct banger_host *host, struct banger_call *call, r
     if (to < 0) {
         return root_disk_fail(host, call, errno, "create", temporary);
     }
-    result = fill_temporary(host, call, fill, from, to, temporary);
+    result = write(host, call, context, to, temporary);
+    if (result == 0 && fsync(to) < 0) {
+        result = root_disk_fail(host, call, errno, "flush", temporary);
+    }
     if (result == 0 && rename(temporary, path) < 0) {
         result = root_disk_fail(host, call, errno, "create", path);
     }
@@ -188,9 +197,9 @@ static int create_at(const struct banger_host *host, struct banger_call *call, r
 int root_disk_create(const struct banger_host *host, struct banger_call *call, root_disk_fill fill)
 {
     const char *image = host->get_string(call, "image.path", NULL);
+    struct filling filling = {.fill = fill};
     char path[PATH_MAX];
     int result;
-    int from;
 
     if (root_disk_path(host, call, path) < 0) {
         return -1;
@@ -201,12 +210,12 @@ int root_disk_create(const struct banger_host *host, struct banger_call *call, r
     if (image == NULL) {
         return host->fail(call, BANGER_EINTERNAL, "the VM has no image");
     }
-    from = open(image, O_RDONLY | O_CLOEXEC);
-    if (from < 0) {
+    filling.from = open(image, O_RDONLY | O_CLOEXEC);
+    if (filling.from < 0) {
         return root_disk_fail(host, call, errno, "read the image", image);
     }
-    result = create_at(host, call, fill, from, path);
-    (void)close(from);
+    result = root_disk_write_new(host, call, path, fill_from_image, &filling);
+    (void)close(filling.from);
     return result;
 }
 

@@ -31,6 +31,15 @@ bool root_disk_exists(const char *path);
 /* The nearest folder that exists of vm.dir and host.state_dir, upwards: whose file system the disk
  * will be on. A descriptor, or -1 after host->fail. */
 int root_disk_open_folder(const struct banger_host *host, struct banger_call *call);
+
+/* Writes the new, empty file `to`, which is called `temporary`. <0: host->fail has been called. */
+typedef int (*root_disk_write)(const struct banger_host *host, struct banger_call *call,
+                               void *context, int to, const char *temporary);
+
+/* Makes the disk `path` in the VM's folder as 1 and 2 say; also for disks that are not the root. */
+int root_disk_write_new(const struct banger_host *host, struct banger_call *call, const char *path,
+                        root_disk_write write, void *context);
+
 /* host->fail for a failed system call on a disk: a full one gets its own code and hint. */
 int root_disk_fail(const struct banger_host *host, struct banger_call *call, int errno_value,
                    const char *doing, const char *path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Copying a file with its holes. */
-#ifndef COPY_SPARSE_H
-#define COPY_SPARSE_H
+#ifndef COMMON_SPARSE_H
+#define COMMON_SPARSE_H
 
 #include <stdbool.h>
 #include <stdint.h>
