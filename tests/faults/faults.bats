@@ -28,6 +28,8 @@ faults() {
 @test "faults: NAT and ports set live are as recorded, wherever it fails" { faults connect fail; }
 @test "faults: NAT and ports taken away live are as recorded, wherever it is killed" { faults disconnect kill; }
 @test "faults: NAT and ports taken away live are as recorded, wherever it fails" { faults disconnect fail; }
+@test "faults: the network's removal, killed anywhere, can be repeated" { faults remove-network kill; }
+@test "faults: the network's removal that fails anywhere can be repeated" { faults remove-network fail; }
 @test "faults: a daemon that is killed taking a VM up: the next one does" { faults take-up kill; }
 @test "faults: a daemon that fails to take a VM up serves all the same" { faults take-up fail; }
 @test "faults: a daemon that is killed cleaning up: the next one goes on" { faults clean-up kill; }

@@ -166,6 +166,24 @@ class Disconnect(Connect):
     before, after = Connect.after, Connect.before
 
 
+class RemoveNetwork(Operation):
+    """The bridge, the tables and the warm TAP, when no VM is there any more."""
+    is_from_nothing = True
+
+    @staticmethod
+    def prepare(home):
+        Stop.prepare(home)
+        home.call("vm.delete", {"vm": VM})
+
+    @staticmethod
+    def act(home):
+        home.call("network.remove", {"network": "bridge"})
+
+    @staticmethod
+    def check(home, mode, place):
+        nothing_held(home, "then", vms=True)  # the rest is what the second removal finds
+
+
 class TakeUp(Operation):
     """The daemon's own start, with a VM that runs."""
     is_own_start = True
@@ -208,7 +226,7 @@ class CleanUp(TakeUp):
 
 
 OPERATIONS = {"start": Start, "stop": Stop, "delete": Delete, "connect": Connect,
-              "disconnect": Disconnect, "take-up": TakeUp, "clean-up": CleanUp}
+              "disconnect": Disconnect, "remove-network": RemoveNetwork, "take-up": TakeUp, "clean-up": CleanUp}
 
 
 def passes(log):
@@ -248,16 +266,21 @@ def enumerate_passes(home, operation):
 
 def strike(home, operation, mode, number, place):
     """The operation with its failpoint; leaves a daemon running."""
+    log = f"{home.path}/passes"
     try:
-        home.open(failpoint=f"{number}:{mode}")
+        home.open(failpoint=f"{number}:{mode}", log=log)
         operation.act(home)
     except Killed:
-        expect(mode == "kill", f"bangerd was killed: see {home.path}/bangerd.log")
         home.open()
+        expect(mode == "kill", f"bangerd was killed: see {home.path}/bangerd.log")
+        last = passes(log)[-1].removesuffix(" kill-only")
+        expect(last == place, f"it was killed at {last}: the passes come in another order")
         return
     except RuntimeError as error:
         expect(mode == "fail" and f"failpoint {place}" in str(error), f"said: {error}")
         return
+    finally:
+        os.unlink(log)
     expect(mode == "fail" and operation.is_own_start, "it succeeded")
 
 
