@@ -21,6 +21,7 @@ static void link_read(struct rtnl_link *from, struct link *link)
         .index = rtnl_link_get_ifindex(from),
         .master = rtnl_link_get_master(from),
         .up = (rtnl_link_get_flags(from) & IFF_UP) != 0,
+        .carrier = rtnl_link_get_carrier(from) != 0,
     };
     (void)snprintf(link->name, sizeof(link->name), "%s", str_or(rtnl_link_get_name(from), ""));
     (void)snprintf(link->kind, sizeof(link->kind), "%s", str_or(rtnl_link_get_type(from), ""));
@@ -98,7 +99,7 @@ int link_change(const struct link *link, const struct link_change *change, bange
     struct ifinfomsg info = {
         .ifi_index = link->index,
         .ifi_flags = change->raise ? IFF_UP : 0,
-        .ifi_change = change->raise ? IFF_UP : 0,
+        .ifi_change = change->raise || change->lower ? IFF_UP : 0,
     };
     struct nl_msg *message = message_new(RTM_SETLINK, info);
     /* A message has room for a page: these fit. */

@@ -18,6 +18,7 @@ struct link {
     char alias[ALIAS_MAX]; /* "": none */
     int master;            /* index of the bridge it is a port of; 0: none */
     bool up;
+    bool carrier;                  /* of a TAP: a program has it open */
     unsigned char mac[MAC_LENGTH]; /* zeros: none of that length */
 };
 
@@ -35,6 +36,7 @@ struct link_change {
     const char *alias; /* NULL: as it is */
     int master;        /* index; -1: as it is; 0: no longer a port */
     bool raise;        /* false: as it is */
+    bool lower;        /* likewise */
 };
 int link_change(const struct link *link, const struct link_change *change, banger_error *err);
 

@@ -140,7 +140,8 @@ int tap_acquire(struct host *host, const char *vm_id, const char *bridge, const 
         return link_change(&link, &change, err);
     }
     if (tap_pool_take(host, &link)) {
-        const struct link_change all = {name, alias, port.index, true};
+        const struct link_change all = {
+            .name = name, .alias = alias, .master = port.index, .raise = true};
         /* One that somebody has deleted, or taken up, is no reason to fail. */
         if (hand_over(&link, &all, NULL) == 0) {
             if (pooled != NULL) {
@@ -152,16 +153,19 @@ int tap_acquire(struct host *host, const char *vm_id, const char *bridge, const 
     return tap_create(name, alias, &link, err) < 0 ? -1 : hand_over(&link, &change, err);
 }
 
-int tap_release(const struct host *host, const char *vm_id, const char *name, banger_error *err)
+int tap_release(struct host *host, const char *vm_id, const char *name, banger_error *err)
 {
     struct link link;
     banger_error sought = BANGER_ERROR_INIT;
-    if (link_find(name, &link, &sought) == 0) {
-        return alias_is(host, &link, vm_id) ? link_delete(&link, err) : 0;
+    if (link_find(name, &link, &sought) < 0) {
+        if (sought.code == BANGER_ENOTFOUND) {
+            return 0;
+        }
+        error_join(err, &sought);
+        return -1;
     }
-    if (sought.code == BANGER_ENOTFOUND) {
+    if (!alias_is(host, &link, vm_id) || tap_pool_give(host, &link)) {
         return 0;
     }
-    error_join(err, &sought);
-    return -1;
+    return link_delete(&link, err);
 }

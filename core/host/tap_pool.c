@@ -8,8 +8,11 @@
  *    resize has it try at once.
  * 3. Adoption is the first resize's. What an earlier daemon left halfway (a name that is no pool's, a
  *    port, up) is deleted: whose it was to become has not got it.
- * 4. Names are told by the kernel: the thread counts numbers up and passes over those that are taken,
- *    by our own devices, by those just being handed over, or by a stranger's. So no number has two.
+ * 4. Names are told by the kernel: numbers are counted up, and those passed over that are taken, by
+ *    our own devices, by those just being handed over, or by a stranger's. So no number has two.
+ * 5. What a VM gives back is a port and up: first it is neither, then it gets the pool's name and
+ *    alias. A daemon that is killed in between leaves it the VM's, whose journal knows it. Up to twice
+ *    `size` are kept, so that starts and stops in turn make and delete nothing.
  */
 #include "host/tap_pool.h"
 
@@ -43,7 +46,7 @@ struct tap_pool {
     size_t count;
     size_t capacity;
     int64_t not_before; /* on the monotonic clock, ms: when the thread may make one */
-    unsigned next;      /* thread's only: the number to try */
+    unsigned next;      /* the number to try */
 };
 
 /* -- The list: under `mutex` ------------------------------------------------------------------------ */
@@ -57,10 +60,18 @@ static void push(struct tap_pool *pool, const struct link *link)
     pool->ready[pool->count++] = *link;
 }
 
-static bool pop_surplus(struct tap_pool *pool, struct link *link)
+static void next_name(struct tap_pool *pool, char name[IFNAMSIZ])
 {
     (void)pthread_mutex_lock(&pool->mutex);
-    bool surplus = pool->count > pool->size;
+    (void)snprintf(name, IFNAMSIZ, POOL_NAME "%u", pool->next);
+    pool->next = (pool->next + 1) % POOL_NUMBERS;
+    (void)pthread_mutex_unlock(&pool->mutex);
+}
+
+static bool pop_surplus(struct tap_pool *pool, size_t keep, struct link *link)
+{
+    (void)pthread_mutex_lock(&pool->mutex);
+    bool surplus = pool->count > keep;
     if (surplus) {
         *link = pool->ready[--pool->count];
     }
@@ -68,10 +79,10 @@ static bool pop_surplus(struct tap_pool *pool, struct link *link)
     return surplus;
 }
 
-static int delete_surplus(struct tap_pool *pool, banger_error *err)
+static int delete_surplus(struct tap_pool *pool, size_t keep, banger_error *err)
 {
     struct link link;
-    while (pop_surplus(pool, &link)) {
+    while (pop_surplus(pool, keep, &link)) {
         if (link_delete(&link, err) < 0) {
             (void)pthread_mutex_lock(&pool->mutex);
             push(pool, &link);
@@ -92,8 +103,7 @@ static int make_one(struct tap_pool *pool, struct link *link, banger_error *err)
     banger_error failure = BANGER_ERROR_INIT;
     alias_format(pool->host, ALIAS_POOL, alias);
     for (unsigned i = 0; i < POOL_NUMBERS; i++) {
-        (void)snprintf(name, sizeof(name), POOL_NAME "%u", pool->next);
-        pool->next = (pool->next + 1) % POOL_NUMBERS;
+        next_name(pool, name);
         if (tap_create(name, alias, link, &failure) == 0) {
             return 0;
         }
@@ -150,8 +160,9 @@ static void *thread_main(void *context)
         } else {
             pool->not_before = clock_mono_ms() + pause;
         }
+        size_t keep = 2 * pool->size;
         (void)pthread_mutex_unlock(&pool->mutex);
-        (void)delete_surplus(pool, NULL); /* the pool has shrunk meanwhile */
+        (void)delete_surplus(pool, keep, NULL); /* the pool has shrunk meanwhile */
         (void)pthread_mutex_lock(&pool->mutex);
     }
     (void)pthread_mutex_unlock(&pool->mutex);
@@ -239,11 +250,12 @@ int tap_pool_resize(struct host *host, size_t size, banger_error *err)
     int result = pool->started ? 0 : start(pool, err);
     if (result == 0) {
         (void)pthread_mutex_lock(&pool->mutex);
+        size_t keep = size < pool->size ? size : 2 * size; /* (5) */
         pool->size = size;
         pool->not_before = 0;
         (void)pthread_cond_signal(&pool->changed);
         (void)pthread_mutex_unlock(&pool->mutex);
-        result = delete_surplus(pool, err);
+        result = delete_surplus(pool, keep, err);
     }
     (void)pthread_mutex_unlock(&pool->resizing);
     return result;
@@ -266,6 +278,50 @@ bool tap_pool_take(struct host *host, struct link *link)
     }
     (void)pthread_mutex_unlock(&pool->mutex);
     return taken;
+}
+
+/* (5) */
+static bool make_ours(struct tap_pool *pool, const struct link *given, struct link *link)
+{
+    static const struct link_change away = {.master = 0, .lower = true};
+    *link = *given;
+    if (link_change(link, &away, NULL) < 0) {
+        return false;
+    }
+    alias_format(pool->host, ALIAS_POOL, link->alias);
+    for (unsigned i = 0; i < POOL_NUMBERS; i++) {
+        next_name(pool, link->name);
+        const struct link_change change = {.name = link->name, .alias = link->alias, .master = -1};
+        banger_error failure = BANGER_ERROR_INIT;
+        if (link_change(link, &change, &failure) == 0) {
+            link->master = 0;
+            link->up = false;
+            return true;
+        }
+        if (failure.code != BANGER_EEXISTS) {
+            return false;
+        }
+    }
+    return false;
+}
+
+bool tap_pool_give(struct host *host, const struct link *given)
+{
+    struct tap_pool *pool = pool_of(host, false);
+    if (pool == NULL || given->carrier) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&pool->mutex);
+    bool has_room = pool->count < 2 * pool->size;
+    (void)pthread_mutex_unlock(&pool->mutex);
+    struct link link;
+    if (!has_room || !make_ours(pool, given, &link)) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&pool->mutex);
+    push(pool, &link);
+    (void)pthread_mutex_unlock(&pool->mutex);
+    return true;
 }
 
 size_t tap_pool_ready(struct host *host)

@@ -15,6 +15,10 @@ int tap_pool_resize(struct host *host, size_t size, banger_error *err);
 /* Takes one: the link is the caller's then. False: none is ready, or there is no pool. The thread
  * makes the next a moment later, so that it does not get into the way of who has taken this one. */
 bool tap_pool_take(struct host *host, struct link *link);
+/* Gives one back, from whatever VM it is. False: there is no pool, it has twice its size already, or a
+ * program still has the device open (then it must not become another VM's): the link is the caller's
+ * to delete. The kernel takes 16 ms and more to delete a device, and 0.3 ms to rename it. */
+bool tap_pool_give(struct host *host, const struct link *link);
 /* How many are ready. */
 size_t tap_pool_ready(struct host *host);
 /* Ends the thread; devices stay. */

@@ -23,7 +23,7 @@ static struct host *host;
 static int make_host(void **state)
 {
     (void)state;
-    host = host_new(INSTANCE, "/tmp");
+    host = host_new(INSTANCE, "/tmp", "/tmp");
     if (netns_failure != 0) {
         return 0;
     }
@@ -44,7 +44,7 @@ static int drop_host(void **state)
 static void restart_host(void)
 {
     host_free(host);
-    host = host_new(INSTANCE, "/tmp");
+    host = host_new(INSTANCE, "/tmp", "/tmp");
 }
 
 /* What a VMM does with the device that is made for it; a descriptor. */
@@ -272,7 +272,7 @@ static void test_pool_device_is_gone(void **state)
     assert_soon(tap_pool_ready(host) == 1);
     AUTO_CLOSE int fd = attach("tap-fc-pool1");
     assert_int_equal(ioctl(fd, TUNSETLINK, ARPHRD_SLIP), 0);
-    assert_ok(tap_release(host, VM_ID, TAP, err));
+    netns_run("ip link del " TAP);
     assert_ok(link_find("tap-fc-pool1", &link, err));
     assert_ok(tap_acquire(host, VM_ID, "br-fc", TAP, &pooled, err));
     assert_false(pooled);
@@ -280,6 +280,60 @@ static void test_pool_device_is_gone(void **state)
     assert_int_not_equal((int)if_nametoindex(TAP), link.index);
     assert_soon(tap_pool_ready(host) == 1);
     assert_int_equal(netns_count(""), 3);
+}
+
+/* What a VM gives back waits for the next one: down, no port, the pool's. */
+static void test_given_back(void **state)
+{
+    (void)state;
+    NETNS_REQUIRE();
+    struct link first;
+    struct link second;
+    bool pooled = false;
+    assert_ok(tap_pool_resize(host, 1, err));
+    assert_soon(tap_pool_ready(host) == 1);
+    assert_ok(tap_acquire(host, VM_ID, "br-fc", TAP, &pooled, err));
+    assert_ok(link_find(TAP, &first, err));
+    assert_soon(tap_pool_ready(host) == 1);
+    assert_ok(tap_release(host, VM_ID, TAP, err));
+    assert_false(netns_has(TAP));
+    assert_int_equal(tap_pool_ready(host), 2);
+    assert_all_ours();
+
+    assert_ok(tap_acquire(host, OTHER_VM_ID, "br-fc", TAP, &pooled, err));
+    assert_true(pooled);
+    assert_ok(link_find(TAP, &second, err));
+    assert_int_equal(first.index, second.index);
+    assert_vm_tap(TAP, OTHER_VM_ID);
+
+    /* A program still has it: no VM may get it after this one. */
+    AUTO_CLOSE int fd = attach(TAP);
+    assert_ok(tap_release(host, OTHER_VM_ID, TAP, err));
+    assert_false(netns_has(TAP));
+    assert_int_equal((int)tap_pool_ready(host), 1);
+    assert_int_equal(netns_count(""), 2);
+}
+
+/* Twice the size is kept, and no more; a smaller size takes them away. */
+static void test_given_back_too_many(void **state)
+{
+    (void)state;
+    NETNS_REQUIRE();
+    static const char *const vms[] = {VM_ID, OTHER_VM_ID, "33333333333333333333333333333333"};
+    static const char *const taps[] = {"tap-fc-00000001", "tap-fc-00000002", "tap-fc-00000003"};
+    for (size_t i = 0; i < COUNT_OF(vms); i++) {
+        assert_ok(tap_acquire(host, vms[i], "br-fc", taps[i], NULL, err));
+    }
+    assert_ok(tap_pool_resize(host, 1, err));
+    assert_soon(tap_pool_ready(host) == 1);
+    for (size_t i = 0; i < COUNT_OF(vms); i++) {
+        assert_ok(tap_release(host, vms[i], taps[i], err));
+        assert_false(netns_has(taps[i]));
+    }
+    assert_int_equal(tap_pool_ready(host), 2);
+    assert_int_equal(netns_count(""), 3); /* and the bridge */
+    assert_ok(tap_pool_resize(host, 0, err));
+    assert_int_equal(netns_count(""), 1);
 }
 
 #define STARTS 24
@@ -370,6 +424,11 @@ static int acquire_pooled_step(banger_error *err)
     return pooled ? 0 : -1;
 }
 
+static int give_back_step(banger_error *err)
+{
+    return acquire_pooled_step(err) < 0 ? -1 : tap_release(host, VM_ID, TAP, err);
+}
+
 /* The next daemon starts the VM, or cleans up after it: both are right, and nothing is left. */
 static void check_killed_start(void)
 {
@@ -401,6 +460,14 @@ static void test_kill_while_taking_one_from_the_pool(void **state)
     NETNS_REQUIRE();
     TRACE_REQUIRE();
     assert_true(netns_kill_everywhere(acquire_pooled_step, check_killed_start) > 40);
+}
+
+static void test_kill_while_giving_one_back(void **state)
+{
+    (void)state;
+    NETNS_REQUIRE();
+    TRACE_REQUIRE();
+    assert_true(netns_kill_everywhere(give_back_step, check_killed_start) > 60);
 }
 
 /* The pool's thread, killed at random: no place is known, so it is tried often. */
@@ -443,10 +510,13 @@ int main(void)
         IN_NETNS(test_pool_survives_a_restart),
         IN_NETNS(test_pool_adopts_only_what_it_made),
         IN_NETNS(test_pool_device_is_gone),
+        IN_NETNS(test_given_back),
+        IN_NETNS(test_given_back_too_many),
         IN_NETNS(test_many_starts_at_once),
         IN_NETNS(test_pool_without_privilege),
         IN_NETNS(test_kill_while_making_one),
         IN_NETNS(test_kill_while_taking_one_from_the_pool),
+        IN_NETNS(test_kill_while_giving_one_back),
         IN_NETNS(test_kill_while_the_pool_fills),
     };
     return cmocka_run_group_tests_name("host tap", tests, netns_setup, NULL);

@@ -133,7 +133,7 @@ static void newer_schema_is_left_alone(void **state)
     read_file(fixture->path, &before);
     refused(fixture, BANGER_EUNSUPPORTED,
             "schema version 4711, and this banger knows versions up "
-            "to 1");
+            "to 2");
     read_file(fixture->path, &after);
     assert_int_equal(before.length, after.length);
     assert_memory_equal(before.data, after.data, before.length);
