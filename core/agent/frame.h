@@ -71,7 +71,8 @@ enum frame_service {
        below). */
     SERVICE_TAR_OUT = 2,
     /* NUL-terminated path: STDIN carries a tar. The path is a folder, into which it is unpacked, or
-       a new name in an existing folder, which the tar's one top entry then gets. */
+       a new name in an existing folder, which the tar's one top entry then gets. "FOLDER/." is
+       a folder that is made, with its parents, where it is missing. */
     SERVICE_TAR_IN = 3,
     SERVICE_STATS =
         4, /* STDOUT: JSON {"uptime_ms","load":[],"memory":{...},"disk":{...},"processes"} */

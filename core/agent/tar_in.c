@@ -219,9 +219,24 @@ static ssize_t read_stdin(void *context, void *data, size_t length)
     return (ssize_t)used;
 }
 
+/* mkdir -p of the FOLDER of "FOLDER/."; what cannot be made cannot be opened, which then says why. */
+static void make_missing(char *path)
+{
+    size_t length = strlen(path);
+    if (length < 3 || strcmp(path + length - 2, "/.") != 0) {
+        return;
+    }
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0755);
+        *slash = '/';
+    }
+}
+
 /* Opens the destination, or its parent when it is to be created; `path` is taken apart. */
 static int open_destination(struct unpack *unpack, char *path)
 {
+    make_missing(path);
     unpack->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     size_t length = strlen(path);
     if (unpack->dir >= 0 || errno == EACCES || path[length - 1] == '/') {

@@ -289,4 +289,5 @@ const struct banger_host call_host = {
     .guest_exec = call_guest_exec,
     .host_op = call_host_op,
     .lease_number = call_lease_number,
+    .guest_copy = call_guest_copy,
 };

@@ -102,6 +102,7 @@ const char *call_resources(struct banger_call *call); /* the key `resources` */
 int call_spawn(struct banger_call *call, const char *argv_json, const char *options_json);
 int call_run(struct banger_call *call, const char *argv_json, const char **result);
 int call_guest_exec(struct banger_call *call, const char *request_json, const char **result);
+int call_guest_copy(struct banger_call *call, const char *request_json);
 int call_host_op(struct banger_call *call, const char *name, const char *args_json,
                  const char **result);
 int64_t call_lease_number(struct banger_call *call, const char *pool, int64_t first, int64_t last);

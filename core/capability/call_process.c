@@ -142,3 +142,53 @@ int call_guest_exec(struct banger_call *call, const char *request_json, const ch
     *result = call_keep_json(call, answer);
     return 0;
 }
+
+/* -- guest_copy ----------------------------------------------------------------------------------
+ */
+
+static int check_copy(const json_t *request, banger_error *err)
+{
+    static const char *const known[] = {"source", "path", "mode", NULL};
+    const char *path = json_get_string(request, "path", "");
+    int64_t mode = json_get_int(request, "mode", 0644);
+    if (!json_is_object(request)) {
+        return error_set(err, BANGER_EINVALID, "guest_copy: the request must be an object");
+    }
+    if (json_only_keys("guest_copy's request", request, known, err) < 0 ||
+        name_check_path("source", json_get_string(request, "source", ""), err) < 0 ||
+        name_check_path("guest path", path, err) < 0) {
+        return -1;
+    }
+    if (path[1] == '\0' || mode < 1 || mode > 0777) {
+        return error_set(err, BANGER_EINVALID,
+                         "guest_copy: the path must not be '/', and the mode from 1 to 0777");
+    }
+    return 0;
+}
+
+int call_guest_copy(struct banger_call *call, const char *request_json)
+{
+    struct scope *scope = call->scope;
+    if (call_need_effects(call, "guest_copy") < 0) {
+        return -1;
+    }
+    if (scope->services.guest_copy == NULL) {
+        return call_refuse(call, BANGER_EUNSUPPORTED, "guest_copy is not offered in %s",
+                           call->what);
+    }
+    AUTO_JSON json_t *request = call_parse(call, "guest_copy's request", request_json);
+    banger_error problem = BANGER_ERROR_INIT;
+    if (request == NULL) {
+        return -1;
+    }
+    if (check_copy(request, &problem) < 0) {
+        return call_error(call, &problem);
+    }
+    int64_t left = call_host.remaining_ms(call);
+    if (!call_enter(call)) {
+        return -1;
+    }
+    int status = scope->services.guest_copy(scope->context, request, left, &problem);
+    call_leave(call);
+    return status == 0 ? 0 : call_error(call, &problem);
+}

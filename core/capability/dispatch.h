@@ -35,6 +35,7 @@ struct scope_services {
     int (*guest_exec)(void *context, const json_t *request, int64_t timeout_ms, json_t **result,
                       banger_error *err);
     void (*emit)(void *context, const char *type, const json_t *data);
+    int (*guest_copy)(void *context, const json_t *request, int64_t timeout_ms, banger_error *err);
 };
 
 struct scope;

@@ -8,9 +8,11 @@
 #ifndef GUEST_COPY_H
 #define GUEST_COPY_H
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #define COPY_ENTRIES_MAX 4000000
 
@@ -20,5 +22,12 @@
 int copy_out(int stream_fd, const char *host_path, int64_t bytes_max, banger_error *err);
 /* From `host_path` to a stream of SERVICE_TAR_IN, whose request names the guest's destination. */
 int copy_in(int stream_fd, const char *host_path, banger_error *err);
+
+struct copy_as {
+    const char *name; /* what the copy is called; NULL: as the source */
+    mode_t mode; /* of every file; folders can be searched by whom it lets read. 0: as they are */
+    deadline until;
+};
+int copy_in_as(int stream_fd, const char *host_path, const struct copy_as *as, banger_error *err);
 
 #endif

@@ -21,6 +21,7 @@ struct packer {
     banger_error failure; /* of the stream, from inside libarchive's callback */
     bool over;            /* what libarchive still wants to write at its end is dropped */
     size_t strip;         /* bytes of the source's path that entries are named without */
+    const struct copy_as *as;
 };
 
 static la_ssize_t send_block(struct archive *archive, void *context, const void *data,
@@ -79,14 +80,31 @@ static int set_link(struct packer *packer, struct archive_entry *entry, const FT
     return 0;
 }
 
+static void set_name(const struct packer *packer, struct archive_entry *entry, const FTSENT *item)
+{
+    const char *own = item->fts_path + packer->strip;
+    if (packer->as->name == NULL) {
+        archive_entry_set_pathname(entry, own);
+        return;
+    }
+    AUTO_FREE char *name = str_format("%s%s", packer->as->name, own + strcspn(own, "/"));
+    archive_entry_set_pathname(entry, name);
+}
+
+static mode_t mode_of(const struct packer *packer, mode_t own)
+{
+    mode_t mode = packer->as->mode != 0 ? packer->as->mode : own & 0777;
+    return packer->as->mode != 0 && S_ISDIR(own) ? mode | (mode & 0444) >> 2 : mode;
+}
+
 static int pack_entry(struct packer *packer, const FTSENT *item, struct archive_entry *entry)
 {
     const struct stat *st = item->fts_statp;
     struct stat now;
     AUTO_CLOSE int fd = -1;
-    archive_entry_set_pathname(entry, item->fts_path + packer->strip);
+    set_name(packer, entry, item);
     archive_entry_set_mtime(entry, st->st_mtim.tv_sec, 0);
-    archive_entry_set_perm(entry, st->st_mode & 0777);
+    archive_entry_set_perm(entry, mode_of(packer, st->st_mode));
     archive_entry_set_filetype(entry, st->st_mode & S_IFMT);
     if (S_ISLNK(st->st_mode) && set_link(packer, entry, item) < 0) {
         return -1;
@@ -179,8 +197,14 @@ static int pack(struct packer *packer, const char *host_path)
 
 int copy_in(int stream_fd, const char *host_path, banger_error *err)
 {
-    struct packer packer = {.archive = archive_write_new(), .err = err};
-    transfer_init(&packer.transfer, stream_fd, DEADLINE_NONE);
+    static const struct copy_as as_it_is = {.until = DEADLINE_NONE};
+    return copy_in_as(stream_fd, host_path, &as_it_is, err);
+}
+
+int copy_in_as(int stream_fd, const char *host_path, const struct copy_as *as, banger_error *err)
+{
+    struct packer packer = {.archive = archive_write_new(), .err = err, .as = as};
+    transfer_init(&packer.transfer, stream_fd, as->until);
     int failed = packer.archive != NULL ? pack(&packer, host_path)
                                         : error_set(err, BANGER_EINTERNAL, "out of memory");
     if (packer.archive != NULL) {

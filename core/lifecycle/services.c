@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "lifecycle/guest_put.h"
 #include "lifecycle/guest_run.h"
 #include "lifecycle/live.h"
 #include "lifecycle/operation.h"
@@ -36,6 +37,13 @@ static int service_guest_exec(void *context, const json_t *request, int64_t time
     return guest_run(op->engine, op->vm.id, request, timeout_ms, result, err);
 }
 
+static int service_guest_copy(void *context, const json_t *request, int64_t timeout_ms,
+                              banger_error *err)
+{
+    const struct operation *op = context;
+    return guest_put(op->engine, op->vm.id, request, timeout_ms, err);
+}
+
 static void service_emit(void *context, const char *type, const json_t *data)
 {
     const struct operation *op = context;
@@ -49,4 +57,5 @@ const struct scope_services operation_services = {
     .spawn = service_spawn,
     .guest_exec = service_guest_exec,
     .emit = service_emit,
+    .guest_copy = service_guest_copy,
 };

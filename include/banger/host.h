@@ -129,6 +129,12 @@ struct banger_host {
      */
     int64_t (*lease_number)(struct banger_call *call, const char *pool, int64_t first,
                             int64_t last);
+    /* postStart, configure: copies a file or a folder of the host, with all that is in it, into the
+     * guest through the agent, bounded by the hook's deadline. `request_json`: {"source":"/host/path",
+     * "path":"/guest/path", "mode":384}: `path` is what the copy is called there (missing folders above
+     * it are made), `mode` that of every file in it (default: as on the host). The copy is root's, with
+     * the rules of `banger vm cp`; what a folder in the guest has beside the source's is kept. */
+    int (*guest_copy)(struct banger_call *call, const char *request_json);
 };
 
 #ifdef __cplusplus

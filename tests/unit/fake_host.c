@@ -19,6 +19,7 @@ struct fake_host {
     json_t *spawns;
     json_t *runs;
     json_t *operations;
+    json_t *copies;
     json_t *events;
     json_t *progress;
     json_t *log;
@@ -32,6 +33,7 @@ struct fake_host {
     fake_operator operator;
     int64_t lease; /* 0: the pool's first */
     bool really_spawn;
+    bool fails_copies;
     pid_t children[CHILDREN_MAX];
     size_t child_count;
     int code;
@@ -312,6 +314,14 @@ static int guest_exec(struct banger_call *call, const char *request, const char 
     return fail(call, BANGER_EGUEST, "there is no guest behind this host");
 }
 
+static int guest_copy(struct banger_call *call, const char *request)
+{
+    struct fake_host *fake = fake_of(call);
+
+    json_array_append_new(fake->copies, parse("guest_copy", request));
+    return fake->fails_copies ? fail(call, BANGER_EGUEST, "the copy failed") : 0;
+}
+
 /* -- The host -- */
 
 static int host_op(struct banger_call *call, const char *name, const char *args_json,
@@ -368,6 +378,7 @@ static const struct banger_host table = {
     .guest_exec = guest_exec,
     .host_op = host_op,
     .lease_number = lease_number,
+    .guest_copy = guest_copy,
 };
 
 /* -- For the test -- */
@@ -385,6 +396,7 @@ struct fake_host *fake_host_new(const char *input)
     fake->spawns = json_array();
     fake->runs = json_array();
     fake->operations = json_array();
+    fake->copies = json_array();
     fake->events = json_array();
     fake->progress = json_array();
     fake->log = json_array();
@@ -399,7 +411,7 @@ void fake_host_free(struct fake_host *fake)
 {
     json_t *owned[] = {fake->input, fake->contributions, fake->stored, fake->spawns,
                        fake->runs,  fake->operations,    fake->events, fake->progress,
-                       fake->log,   fake->resources,     fake->keep};
+                       fake->log,   fake->resources,     fake->keep,   fake->copies};
 
     for (size_t i = 0; i < fake->child_count; i++) {
         (void)kill(fake->children[i], SIGKILL);
@@ -479,6 +491,11 @@ void fake_host_set_operator(struct fake_host *fake, fake_operator operator)
     fake->operator= operator;
 }
 
+void fake_host_fail_copies(struct fake_host *fake)
+{
+    fake->fails_copies = true;
+}
+
 void fake_host_set_lease(struct fake_host *fake, int64_t number)
 {
     fake->lease = number;
@@ -524,6 +541,11 @@ const json_t *fake_host_stored(struct fake_host *fake, const char *key)
 const json_t *fake_host_operations(struct fake_host *fake)
 {
     return fake->operations;
+}
+
+const json_t *fake_host_copies(struct fake_host *fake)
+{
+    return fake->copies;
 }
 
 const json_t *fake_host_spawns(struct fake_host *fake)

@@ -47,6 +47,7 @@ void fake_host_set_runner(struct fake_host *fake, fake_runner runner);
  * every operation succeeds with {}. */
 typedef json_t *(*fake_operator)(const char *name, const json_t *args);
 void fake_host_set_operator(struct fake_host *fake, fake_operator operator);
+void fake_host_fail_copies(struct fake_host *fake);               /* guest_copy fails from now on */
 void fake_host_set_lease(struct fake_host *fake, int64_t number); /* default: the pool's first */
 void fake_host_really_spawn(struct fake_host *fake); /* default: spawn records and does nothing */
 
@@ -64,6 +65,7 @@ const json_t *fake_host_stored(struct fake_host *fake, const char *key); /* set_
 const json_t *fake_host_spawns(struct fake_host *fake);     /* [{"argv":[],"options":{}}] */
 const json_t *fake_host_runs(struct fake_host *fake);       /* [argv, ...] */
 const json_t *fake_host_operations(struct fake_host *fake); /* [{"name","args"}], failed ones too */
+const json_t *fake_host_copies(struct fake_host *fake);     /* [request, ...] of guest_copy */
 const json_t *fake_host_events(struct fake_host *fake);     /* [{"name","data"}] */
 const json_t *fake_host_progress(struct fake_host *fake);
 const json_t *fake_host_log(struct fake_host *fake); /* [text, ...] */
