@@ -17,7 +17,7 @@ SANITIZE ?=
 say = $(if $(V),,@echo '  $(1)';)
 
 LIBS_CORE := lua5.4 sqlite3 jansson libarchive libkmod ext2fs libcrypto liblz4 liblzma libzstd \
-             libnl-3.0 libnl-route-3.0 libnl-nf-3.0 libnftables
+             libnl-3.0 libnl-route-3.0 libnl-nf-3.0 libnftables devmapper
 CPPFLAGS += -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Icore
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \

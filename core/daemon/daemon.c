@@ -103,7 +103,7 @@ static int open_host(struct daemon *daemon, banger_error *err)
 {
     AUTO_FREE char *instance = meta_instance(daemon->store, err);
     if (instance != NULL) {
-        daemon->host = host_new(instance, daemon->layout.run_dir);
+        daemon->host = host_new(instance, daemon->layout.run_dir, daemon->layout.state_dir);
     }
     return instance != NULL ? 0 : -1;
 }

@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct host *host_new(const char *instance, const char *run_dir)
+struct host *host_new(const char *instance, const char *run_dir, const char *state_dir)
 {
     struct host *host = xcalloc(1, sizeof(*host));
     (void)snprintf(host->instance, sizeof(host->instance), "%s", instance);
     host->run_dir = xstrdup(run_dir);
+    host->state_dir = xstrdup(state_dir);
     (void)pthread_mutex_init(&host->nft_lock, NULL);
     (void)pthread_mutex_init(&host->lock, NULL);
     return host;
@@ -32,5 +33,6 @@ void host_free(struct host *host)
     (void)pthread_mutex_destroy(&host->lock);
     (void)pthread_mutex_destroy(&host->nft_lock);
     free(host->run_dir);
+    free(host->state_dir);
     free(host);
 }

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "host/ops_check.h"
 #include "host/ops_network.h"
+#include "host/ops_snapshot.h"
 
 #include <string.h>
 
@@ -45,6 +46,15 @@ static const struct op_row table[] = {
     {"publish.set",    false, op_publish_set,    {{"bridge",  op_check_bridge, false},
                                                   {"address", op_check_ip4,    false},
                                                   {"ports",   op_check_ports,  false}}},
+    {"snapshot.check", true,  op_snapshot_check, {{0}}},
+    {"snapshot.attach", false, op_snapshot_attach, {{"base",    op_check_path,   false},
+                                                    {"base_size", op_check_count, false},
+                                                    {"base_inode", op_check_count, false},
+                                                    {"cow",     op_check_path,   false},
+                                                    {"tail",    op_check_path,   true},
+                                                    {"chunk",   op_check_chunk,  false}}},
+    {"snapshot.detach", false, op_snapshot_detach, {{0}}},
+    {"snapshot.status", true,  op_snapshot_status, {{0}}},
 };
 /* clang-format on */
 

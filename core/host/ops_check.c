@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define POOL_MAX 256    /* warm devices: more would only slow the kernel's dumps down */
-#define PORTS_MAX 64    /* what one VM may take of the host's ports */
+#define POOL_MAX 256 /* warm devices: more would only slow the kernel's dumps down */
+#define PORTS_MAX 64 /* what one VM may take of the host's ports */
+#define CHUNK_MIN 4096
+#define CHUNK_MAX (512 * 1024)
 #define PORT_LAST 65535 /* RFC 9293 3.1 */
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -174,6 +176,29 @@ int op_check_ports(const char *name, const json_t *value, banger_error *err)
         }
     }
     return 0;
+}
+
+int op_check_path(const char *name, const json_t *value, banger_error *err)
+{
+    const char *text = json_string_value(value);
+    return text != NULL ? name_check_path(name, text, err) : refuse(name, value, "a path", err);
+}
+
+int op_check_count(const char *name, const json_t *value, banger_error *err)
+{
+    return json_is_integer(value) && json_integer_value(value) > 0
+               ? 0
+               : refuse(name, value, "a number above 0", err);
+}
+
+/* lvcreate(8), --chunksize, has the same limits. */
+int op_check_chunk(const char *name, const json_t *value, banger_error *err)
+{
+    json_int_t bytes = json_integer_value(value);
+    return json_is_integer(value) && bytes >= CHUNK_MIN && bytes <= CHUNK_MAX &&
+                   (bytes & (bytes - 1)) == 0
+               ? 0
+               : refuse(name, value, "a power of 2 from 4096 to 524288", err);
 }
 
 int op_arguments_check(const char *op, const struct op_argument *arguments, const json_t *args,

@@ -7,7 +7,7 @@ set -eu
 build="gcc make pkg-config libc6-dev musl-tools linux-libc-dev
   liblua5.4-dev libsqlite3-dev libjansson-dev libarchive-dev libkmod-dev libext2fs-dev
   libssl-dev liblz4-dev liblzma-dev libzstd-dev
-  libnl-3-dev libnl-route-3-dev libnl-nf-3-dev libnftables-dev libldns-dev libsystemd-dev"
+  libnl-3-dev libnl-route-3-dev libnl-nf-3-dev libnftables-dev libdevmapper-dev libldns-dev libsystemd-dev"
 run="qemu-system-x86 busybox-static e2fsprogs ca-certificates openssh-client"
 images="mmdebstrap"
 test="libcmocka-dev bats g++ python3 procps strace git clang-14 libclang-rt-14-dev bash-completion util-linux

@@ -80,7 +80,7 @@ int main(void)
     if (mkdtemp(folder) == NULL) {
         die(folder, strerror(errno));
     }
-    struct host *host = host_new(INSTANCE, folder);
+    struct host *host = host_new(INSTANCE, folder, folder);
     while (getline(&line, &room, stdin) > 0) {
         AUTO_JSON json_t *job = json_loads(line, 0, NULL);
         int64_t begun = clock_mono_ns();

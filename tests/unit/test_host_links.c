@@ -13,7 +13,7 @@ static struct host *host;
 
 static int setup(void **state)
 {
-    host = host_new(INSTANCE, "/tmp");
+    host = host_new(INSTANCE, "/tmp", "/tmp");
     return netns_setup(state);
 }
 

@@ -14,7 +14,7 @@ static struct host *host;
 static int make_links(void **state)
 {
     (void)state;
-    host = host_new(INSTANCE, "/tmp");
+    host = host_new(INSTANCE, "/tmp", "/tmp");
     if (netns_failure != 0) {
         return 0;
     }
@@ -242,7 +242,7 @@ static void test_latest_call_counts(void **state)
 
     /* Tables outlive the daemon, and its successor begins where the routes are by then. */
     host_free(host);
-    host = host_new(INSTANCE, "/tmp");
+    host = host_new(INSTANCE, "/tmp", "/tmp");
     netns_run("ip route replace default via 10.0.2.1");
     assert_true(set_is(BRIDGE, "eth1 "));
     assert_ok(uplink_apply(host, BRIDGE, UPLINK_AUTO, err));
