@@ -89,6 +89,7 @@ endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$(p))))
 
 include tests/tests.mk
+include tests/testbed/testbed.mk
 
 # -- For people ---------------------------------------------------------------------------------------
 
@@ -101,6 +102,7 @@ help:
 	@echo 'make unit         the unit tests alone, without root'
 	@echo 'make asan, tsan   build with sanitizers into $(BUILD)/asan, $(BUILD)/tsan'
 	@echo 'make fuzz         build the fuzz targets into $(BUILD)/fuzz'
+	@echo 'make testbed      CMD="...": as root in a virtual machine with KVM, device-mapper, cgroups'
 	@echo 'make bench        measure, as JSON and a table'
 	@echo 'make lint         format, static analysis, layering'
 	@echo 'make format       rewrite the sources in the house format'
@@ -111,7 +113,7 @@ quickstart:
 	@$(MAKE) --no-print-directory -s -j2 all
 	@BUILD=$(BUILD) share/build/quickstart.sh
 
-CHECK_GROUPS ?= headers arrows unit asan tsan fuzz faults integration integration-asan integration-tsan
+CHECK_GROUPS ?= headers arrows unit asan tsan fuzz faults integration integration-asan integration-tsan testbed
 check:
 	@share/build/packages.sh build run images test
 	@$(MAKE) --no-print-directory -s -j2 all tests

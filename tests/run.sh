@@ -95,6 +95,7 @@ for group in "$@"; do
     fuzz) fuzz_smoke ;;
     faults) tap faults bats --tap tests/faults ;;
     integration) tap integration bats --tap tests/integration ;;
+    testbed) BUILD=$build tap testbed tests/testbed/suite.sh ;;
     integration-asan) integration_of "$build/asan" ;;
     integration-tsan) integration_of "$build/tsan" ;;
     *) echo "tests/run.sh: no group '$group'" >&2; exit 2 ;;

@@ -11,7 +11,8 @@ build="gcc make pkg-config libc6-dev musl-tools linux-libc-dev
 run="qemu-system-x86 busybox-static e2fsprogs ca-certificates openssh-client"
 images="mmdebstrap"
 test="libcmocka-dev bats g++ python3 procps strace git clang-14 libclang-rt-14-dev bash-completion util-linux
-  iproute2 nftables bind9-dnsutils openssh-server dbus"
+  iproute2 nftables bind9-dnsutils openssh-server dbus
+  kmod dmsetup xz-utils zstd"
 lint="clang-format-14 clang-tidy-14 cppcheck shellcheck"
 
 wanted=""
