@@ -52,10 +52,16 @@ single() {
   if "$@"; then echo "1..1"; echo "ok 1 - $name"; else echo "1..1"; echo "not ok 1 - $name"; return 1; fi
 }
 
+# patient SECONDS COMMAND...: one that hangs fails, and the rest of the run goes on. Far more than any
+# takes, with a sanitizer on a loaded machine too.
+patient() {
+  timeout --kill-after=10 "$@"
+}
+
 # The suites that put the daemon under strain, with an instrumented daemon and real guests.
 integration_of() {
   BANGER_BUILD=$1 ROUNDS=2 tap "integration, $(basename "$1")" \
-    bats --tap tests/integration/{run,daemon,concurrency}.bats
+    patient 1200 bats --tap tests/integration/{run,daemon,concurrency}.bats
 }
 
 none_found() { # none_found WHAT: an empty group is a build that went wrong
@@ -68,7 +74,7 @@ unit_of() { # unit_of BUILD: every unit program of a build folder
   for program in "$1"/tests/test_*; do
     [ -x "$program" ] && [ ! -d "$program" ] || continue
     found=yes
-    BANGER_BUILD=$1 tap "$(basename "$1")/$(basename "$program")" "$program"
+    BANGER_BUILD=$1 tap "$(basename "$1")/$(basename "$program")" patient 600 "$program"
   done
   [ "$found" ] || none_found "unit test in $1"
 }
@@ -93,8 +99,8 @@ for group in "$@"; do
     headers) tap headers single "public headers stand alone, as C11 and C++17" share/build/headers.sh ;;
     arrows) tap arrows single "includes point down" share/build/arrows.sh ;;
     fuzz) fuzz_smoke ;;
-    faults) tap faults bats --tap tests/faults ;;
-    integration) tap integration bats --tap tests/integration ;;
+    faults) tap faults patient 1200 bats --tap tests/faults ;;
+    integration) tap integration patient 2400 bats --tap tests/integration ;;
     testbed) BUILD=$build tap testbed tests/testbed/suite.sh ;;
     integration-asan) integration_of "$build/asan" ;;
     integration-tsan) integration_of "$build/tsan" ;;
