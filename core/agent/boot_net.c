@@ -107,7 +107,8 @@ static int add_route(int sock, const struct interface *interface, struct in_addr
                             .rt_flags = RTF_UP};
     route.rt_flags |= via.s_addr != 0 ? RTF_GATEWAY : 0;
     route.rt_flags |= mask.s_addr == INADDR_NONE ? RTF_HOST : 0;
-    return ioctl(sock, SIOCADDRT, &route);
+    /* The kernel may have it from its command line (ip=). */
+    return ioctl(sock, SIOCADDRT, &route) < 0 && errno != EEXIST ? -1 : 0;
 }
 
 static int set_gateway(int sock, const struct interface *interface)

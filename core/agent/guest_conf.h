@@ -8,6 +8,8 @@
  *   /banger/overlay/...    files and folders that are copied over the root file system, with their
  *                          modes and owners (per VM): etc/hostname, etc/hosts, root/.ssh/...
  *
+ * A kernel without an initramfs (direct boot) finds the same files on its root, with the agent beside them.
+ *
  * Keys of guest.conf; unknown ones are ignored, values run to the end of the line:
  *   root=/dev/vda          the root's block device        root_type=ext4     root_flags=rw
  *   init=auto|agent|PATH   auto: /sbin/init when the image has a working one, else the agent itself
@@ -25,6 +27,7 @@
 #define GUEST_CONF_DIR "/banger"
 #define GUEST_CONF_MODULES GUEST_CONF_DIR "/modules"
 #define GUEST_CONF_FILE GUEST_CONF_DIR "/guest.conf"
+#define GUEST_CONF_AGENT GUEST_CONF_DIR "/agent" /* direct boot only: in an initramfs it is /init */
 #define GUEST_CONF_OVERLAY GUEST_CONF_DIR "/overlay"
 
 /* What the agent prints on the console before it hands over or gives up; the host looks for it to

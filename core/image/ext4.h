@@ -31,6 +31,25 @@ struct ext4 *ext4_open(const char *path, banger_error *err);
 int ext4_close(struct ext4 *fs, banger_error *err);
 void ext4_abandon(struct ext4 *fs); /* NULL is fine */
 
+/* -- Changing one that a guest uses ---------------------------------------------------------------
+ *
+ * 1. A guest that was killed leaves a journal to be replayed: e2fsck -p does that first, and mends what it
+ *    safely can (ext4_recover).
+ * 2. libext2fs keeps no journal. So the file system is marked as not clean while it is changed, and clean
+ *    again when all is written: whoever is killed in between, the next start begins with 1 and a whole
+ *    check.
+ */
+
+/* Makes it clean where it is not. The file system must be in nobody's use. */
+int ext4_recover(const char *path, deadline until, banger_error *err);
+/* Opens it for a change; after it ext4_change_end instead of ext4_close. */
+struct ext4 *ext4_change_begin(const char *path, banger_error *err);
+int ext4_change_end(struct ext4 *fs, banger_error *err); /* whatever it returns, `fs` is gone */
+/* Removes what the root folder has under this name, with all below it; fine when there is nothing. */
+int ext4_remove(struct ext4 *fs, const char *name, banger_error *err);
+
+/* -- Filling one --------------------------------------------------------------------------------- */
+
 /* A folder that is there already gets the attributes. Everything else must be new. */
 int ext4_dir(struct ext4 *fs, const char *path, struct ext4_attr attr, banger_error *err);
 int ext4_data(struct ext4 *fs, const char *path, struct ext4_attr attr, const void *data,

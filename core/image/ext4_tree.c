@@ -6,10 +6,8 @@
  */
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "ext4.h"
-#include "ext4_fail.h"
+#include "ext4_internal.h"
 
-#include <ext2fs/ext2fs.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,12 +15,6 @@
 
 #define PATH_LENGTH_MAX 4096
 #define PARENT_ATTR ((struct ext4_attr){.mode = 0755})
-
-struct ext4 {
-    ext2_filsys fs;
-    char *parent; /* the folder of the last path, and its inode: files come folder by folder */
-    ext2_ino_t parent_inode;
-};
 
 struct ext4 *ext4_open(const char *path, banger_error *err)
 {

@@ -8,11 +8,7 @@
 
 #include <jansson.h>
 
-/* Writes `out_path`. `guest` is the machine document's "guest" object:
- *   {"conf": {"root": "/dev/vda", "hostname": "web", "interface": ["..."], "env": ["A=b"]},
- *    "files": [{"path": "/etc/hostname", "mode": 420, "uid": 0, "gid": 0, "content": "..."
- *               | "source": "/host/file"}]}
- * A list under "conf" becomes one line an element. Values with newlines are refused. */
+/* Writes `out_path`; for `guest` see guest_content.h. */
 int guest_archive_write(const char *base_initramfs, const json_t *guest, const char *out_path,
                         banger_error *err);
 

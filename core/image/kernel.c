@@ -3,7 +3,9 @@
  * 1. The source becomes a kernel file and a modules folder: a package is downloaded and unpacked
  *    into the staging folder, files of the user's are read where they are.
  * 2. STAGING/vmlinux is extracted from it; its banner gives the version.
- * 3. The modules that guests need are resolved, and STAGING/initramfs made of them and the agent.
+ * 3. The modules that guests need are resolved, and STAGING/initramfs made of them and the agent. A kernel
+ *    without a modules folder has all of it built in, or is refused: it gets no initramfs, and its guests
+ *    boot their disks directly (lifecycle/direct_boot.h).
  * 4. What was only needed on the way is removed; the folder is committed with its record.
  */
 #include "apt.h"
@@ -179,6 +181,9 @@ static int vmlinux_make(struct import *import, banger_error *err)
 
 static int initramfs_make(struct import *import, banger_error *err)
 {
+    if (import->modules == NULL) {
+        return 0;
+    }
     AUTO_FREE char *scratch = staging_path(import->staging, SCRATCH);
     AUTO_FREE char *path = staging_path(import->staging, INITRAMFS);
     AUTO_FREE char *agent = str_format("%s/banger-agent", import->context->layout->libexec_dir);
@@ -189,7 +194,7 @@ static int initramfs_make(struct import *import, banger_error *err)
     }
     const struct module_source source = {
         .dir = import->modules, .version = import->elf.version, .scratch = scratch};
-    if (import->modules != NULL && modules_resolve(import->context, &source, &modules, err) < 0) {
+    if (modules_resolve(import->context, &source, &modules, err) < 0) {
         return error_prefix(err, "kernel %s cannot run guests: ", import->elf.version);
     }
     if (initramfs_write(path, agent, &modules, err) < 0) {
@@ -216,7 +221,7 @@ static void record_fill(struct import *import)
     (void)snprintf(record->name, sizeof(record->name), "%.*s", NAME_MAX_LENGTH,
                    str_or(import->source->name, import->elf.version));
     record->path = staging_target(import->staging, VMLINUX);
-    record->initramfs = staging_target(import->staging, INITRAMFS);
+    record->initramfs = import->modules != NULL ? staging_target(import->staging, INITRAMFS) : NULL;
     record->version = xstrdup(import->elf.version);
     record->origin = origin_of(import->source);
     record->created_ms = clock_wall_ms();

@@ -32,8 +32,8 @@ static const struct module_root {
     {"virtio_mmio", true, "virtio-mmio"}, /* QEMU's microvm and Firecracker have no other bus */
     {"virtio_pci", false, NULL},          /* machines with PCI */
     {"virtio_blk", true, "virtio_blk"},   /* the root device */
-    {"virtio_console", true, "virtio_console"}, /* the agent's channel under QEMU without vsock */
-    {"virtio_net", false, NULL},                /* a guest may do without a network */
+    {"virtio_console", true, NULL},       /* the agent's channel under QEMU without vsock */
+    {"virtio_net", false, NULL},          /* a guest may do without a network */
     {"vmw_vsock_virtio_transport", false, NULL},
     {"virtio_rng", false, NULL},
     {"crc32c_generic", false, NULL}, /* ext4 asks for it by an alias, which only modprobe follows */
@@ -300,6 +300,19 @@ int modules_resolve(const struct image_context *context, const struct module_sou
     return result;
 }
 
+/* The agent's channel is a console's port under QEMU, and vsock under other VMMs: a kernel built for one
+ * of them has one of them. */
+static int channel_check_builtin(int kernel_fd, banger_error *err)
+{
+    int console = elf_kernel_mentions(kernel_fd, "virtio_console", err);
+    int vsock =
+        console == 0 ? elf_kernel_mentions(kernel_fd, "vmw_vsock_virtio_transport", err) : 0;
+    if (console < 0 || vsock < 0) {
+        return -1;
+    }
+    return console + vsock > 0 ? 0 : refuse("virtio_console", err);
+}
+
 int modules_check_builtin(int kernel_fd, banger_error *err)
 {
     for (size_t i = 0; i < COUNT_OF(roots); i++) {
@@ -312,7 +325,7 @@ int modules_check_builtin(int kernel_fd, banger_error *err)
             return refuse(roots[i].name, err);
         }
     }
-    return 0;
+    return channel_check_builtin(kernel_fd, err);
 }
 
 void module_list_free(struct module_list *list)

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "lifecycle/choose.h"
+#include "lifecycle/direct_boot.h"
 
 int compose_choose(struct operation *op, banger_error *err)
 {
@@ -33,27 +34,41 @@ static int add(struct machine *machine, const char *section, json_t *value, bang
     return result;
 }
 
-/* What follows from the record alone, but for the boot arguments. */
+/* How the guest's configuration and its root come together. */
+static int compose_boot(struct operation *op, struct machine *machine, banger_error *err)
+{
+    if (op->kernel.initramfs == NULL) {
+        return add(machine, "boot_args", direct_boot_args(), err);
+    }
+    if (add(machine, "guest.conf", json_pack("{s:s, s:s}", "root", "/dev/vda", "root_type", "ext4"),
+            err) < 0) {
+        return -1;
+    }
+    /* Where guest_config will put the kernel's own with this VM's configuration behind it. */
+    return add(machine, "initramfs", json_sprintf("%s/initramfs.cpio", op->vm_dir), err);
+}
+
+/* What follows from the record alone, but for the user's boot arguments. */
 static int compose_core(struct operation *op, struct machine *machine, banger_error *err)
 {
     if (add(machine, "kernel", json_string(op->kernel.path), err) < 0 ||
         add(machine, "guest.conf",
-            json_pack("{s:s, s:s, s:s, s:O}", "root", "/dev/vda", "root_type", "ext4", "init",
-                      "auto", "env", json_object_get(op->vm.spec, "env")),
+            json_pack("{s:s, s:O}", "init", "auto", "env", json_object_get(op->vm.spec, "env")),
             err) < 0) {
         return -1;
     }
-    if (op->kernel.initramfs == NULL) {
-        return 0;
-    }
-    /* Where guest_config will put the kernel's own with this VM's configuration behind it. */
-    return add(machine, "initramfs", json_sprintf("%s/initramfs.cpio", op->vm_dir), err);
+    return compose_boot(op, machine, err);
 }
 
 /* Last, since of two values of one argument the kernel takes the later: the user's. */
 static int compose_boot_args(struct operation *op, struct machine *machine, banger_error *err)
 {
     const json_t *given = json_object_get(op->vm.spec, "boot_args");
+    AUTO_FREE char *ip =
+        op->kernel.initramfs == NULL ? direct_boot_ip(machine_document(machine)) : NULL;
+    if (ip != NULL && add(machine, "boot_args", json_string(ip), err) < 0) {
+        return -1;
+    }
     return add(machine, "boot_args", json_deep_copy(given), err);
 }
 

@@ -7,6 +7,7 @@
 #include "image/guest_archive.h"
 #include "lifecycle/compose.h"
 #include "lifecycle/console.h"
+#include "lifecycle/direct_boot.h"
 #include "lifecycle/live.h"
 #include "lifecycle/stage.h"
 
@@ -43,16 +44,14 @@ int stage_contribute_machine_config(struct operation *op, banger_error *err)
 
 int stage_guest_config(struct operation *op, banger_error *err)
 {
-    if (op->kernel.initramfs == NULL) {
-        return error_set(err, BANGER_EUNSUPPORTED,
-                         "kernel '%s' has no initramfs, so the guest's configuration has no way in",
-                         op->kernel.name);
-    }
     const json_t *document = machine_document(scope_machine(op->scope));
     const json_t *guest = json_object_get(document, "guest");
     /* The wall clock is read now and not when the machine was described: a plan stays the same. */
     AUTO_JSON json_t *timed = json_deep_copy(guest);
     json_put(timed, "conf.clock", json_sprintf("%lld", (long long)clock_wall_ms() * 1000000));
+    if (op->kernel.initramfs == NULL) {
+        return direct_boot_write(op, document, timed, err);
+    }
     const char *out = json_get_string(document, "initramfs", "");
     return guest_archive_write(op->kernel.initramfs, timed, out, err);
 }

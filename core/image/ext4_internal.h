@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What ext4_*.c share. */
+#ifndef IMAGE_EXT4_INTERNAL_H
+#define IMAGE_EXT4_INTERNAL_H
+
+#include "ext4.h"
+#include "ext4_fail.h"
+
+#include <ext2fs/ext2fs.h>
+
+struct ext4 {
+    ext2_filsys fs;
+    char *parent; /* the folder of the last path, and its inode: files come folder by folder */
+    ext2_ino_t parent_inode;
+};
+
+#endif
