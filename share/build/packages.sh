@@ -6,7 +6,7 @@ set -eu
 
 build="gcc make pkg-config libc6-dev musl-tools linux-libc-dev
   liblua5.4-dev libsqlite3-dev libjansson-dev libarchive-dev libkmod-dev libext2fs-dev
-  libssl-dev liblz4-dev liblzma-dev libzstd-dev
+  libssl-dev libcurl4-openssl-dev liblz4-dev liblzma-dev libzstd-dev
   libnl-3-dev libnl-route-3-dev libnl-nf-3-dev libnftables-dev libdevmapper-dev libldns-dev libsystemd-dev"
 run="qemu-system-x86 busybox-static e2fsprogs ca-certificates openssh-client"
 images="mmdebstrap"
