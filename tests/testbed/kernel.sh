@@ -12,14 +12,10 @@ package_wanted() {
     sed -nE 's/^Depends: (linux-image-[^ ,]+) \(= ([^)]+)\).*/\1=\2/p' | head -n 1
 }
 
-# Lists of packages grow old, and the archive keeps no old kernels: once more with fresh ones. apt's
-# user may write into the folder, or apt says on every call that it is not sandboxed.
+# apt's user may write into the folder, or apt says on every call that it is not sandboxed.
 package_download() {
   if [ "$(id -u)" -eq 0 ]; then chown _apt "$1" 2>/dev/null || true; fi
-  (cd "$1" && apt-get download -qq "$2") >&2 && return
-  [ "$(id -u)" -eq 0 ] || return 1
-  apt-get update -qq >&2
-  (cd "$1" && apt-get download -qq "$(package_wanted)") >&2
+  (cd "$1" && apt-get download -qq "$2") >&2
 }
 
 # Most of a kernel package drives hardware that this machine does not have.
@@ -46,29 +42,43 @@ vmlinux_extract() {
   tail -c +$((start + 1)) "$1" | { head -c "$length"; cat >/dev/null; } | "$unpack" -dc
 }
 
-kernel_make() { # whole in FOLDER/staging
-  package_download "$1" "$2"
-  package_unpack "$1"
-  vmlinux_extract "$1"/boot/vmlinuz-* >"$1/vmlinux"
-  basename "$1"/lib/modules/* >"$1/release"
-  depmod -b "$1" "$(cat "$1/release")"
-  rm -r "$1"/*.deb "${1:?}/boot"
+kernel_make() { # FOLDER PACKAGE: whole, or not there
+  local staging=$1/staging
+  rm -rf "$staging"
+  mkdir "$staging" && # `set -e` is off in a condition, where this is called
+    package_download "$staging" "$2" &&
+    package_unpack "$staging" &&
+    vmlinux_extract "$staging"/boot/vmlinuz-* >"$staging/vmlinux" &&
+    basename "$staging"/lib/modules/* >"$staging/release" &&
+    depmod -b "$staging" "$(cat "$staging/release")" &&
+    rm -r "$staging"/*.deb "${staging:?}/boot" &&
+    rm -rf "$1"/linux-image-* &&
+    mv "$staging" "$1/${2/=/_}"
+}
+
+# The one that apt stands for today, made when it is not there.
+kernel_ready() {
+  local wanted
+  wanted=$(package_wanted)
+  [ -n "$wanted" ] || return
+  [ -d "$1/${wanted/=/_}" ] || kernel_make "$1" "$wanted"
 }
 
 folder=$1
 mkdir -p "$folder"
 exec 9>"$folder/lock"
 flock 9
-wanted=$(package_wanted)
-if [ -z "$wanted" ]; then
-  echo "apt knows of no $meta (apt-get update?)" >&2
-  exit 1
+# Lists of packages may be missing or too old (the archive keeps no old kernels): once more with fresh ones.
+if ! (kernel_ready "$folder") && [ "$(id -u)" -eq 0 ]; then
+  apt-get update -qq >&2 || true
+  (kernel_ready "$folder") || true
 fi
-kernel=$folder/${wanted/=/_}
-if [ ! -d "$kernel" ]; then
-  rm -rf "$folder/staging" "$folder"/linux-image-*
-  mkdir "$folder/staging"
-  kernel_make "$folder/staging" "$wanted"
-  mv "$folder/staging" "$kernel"
-fi
-echo "$kernel"
+# Without a network an older one will do.
+for kernel in "$folder"/linux-image-*; do
+  if [ -d "$kernel" ]; then
+    echo "$kernel"
+    exit
+  fi
+done
+echo "apt cannot get $meta, of which a kernel would be made" >&2
+exit 1

@@ -114,7 +114,7 @@ def environment():
     lines = [f"export {name}={shlex.quote(os.environ[name])}\n" for name in ENVIRONMENT if name in os.environ]
     lines += [f"export {name}={shlex.quote(value)}\n" for name, value in os.environ.items()
               if name.startswith("BANGER_")]
-    return "".join(lines)
+    return "".join(lines) + f"PATH={shlex.quote(BUILD)}/bin:$PATH:/usr/sbin:/sbin\n"
 
 
 def initramfs_make(path, kernel, command, marker):

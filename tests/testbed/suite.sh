@@ -34,7 +34,7 @@ said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 if ! "$here/machine.py" --check 2>"$said"; then
   cat "$said"
-  skip_all "$(tail -n 1 "$said")"
+  skip_all "$(tail -n 2 "$said" | paste -sd' ')"
   exit
 fi
 BANGER_HOME=$home home_make >"$said" 2>&1 || { cat "$said"; exit 1; }

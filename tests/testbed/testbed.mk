@@ -9,5 +9,6 @@ $(TSC_KHZ): tests/testbed/tsc_khz.c plugins/qemu/tsc.c plugins/qemu/qemu.h
 tests: $(TSC_KHZ)
 
 .PHONY: testbed
-testbed: all tests
+testbed: all $(TSC_KHZ)
+	@share/build/packages.sh build run test
 	@BUILD=$(BUILD) tests/testbed/machine.py $(if $(CMD),'$(subst ','\'',$(CMD))')
