@@ -103,34 +103,45 @@ static void check_provider(struct scope *scope, const struct doctor_said *said,
     add(checks, label, "pass", text, NULL);
 }
 
-/* Chooses as a start with "auto" would, then tells about every provider. */
+/* Chooses as a start with "auto" would; where that fails, says of which kind there is none. */
+static void choose_providers(struct scope *scope, struct registry *registry,
+                             struct capability *chosen[PROVIDER_KIND_COUNT], json_t *checks)
+{
+    static const char *const wanted[PROVIDER_KIND_COUNT] = {"auto", "auto", "auto"};
+    if (provider_choose_all(scope, registry, wanted, chosen, NULL) == 0) {
+        return;
+    }
+    for (int kind = 0; kind < PROVIDER_KIND_COUNT; kind++) {
+        banger_error err = BANGER_ERROR_INIT;
+        chosen[kind] = NULL;
+        if (provider_choose(scope, registry, (enum provider_kind)kind, "auto", chosen[PROVIDER_VMM],
+                            &chosen[kind], &err) < 0) {
+            add(checks, provider_kind_name((enum provider_kind)kind), "fail", err.message,
+                err.hint);
+        }
+    }
+}
+
+/* What would be chosen, and then about every provider. */
 static void check_providers(struct daemon *daemon, json_t *checks, json_t *providers)
 {
-    struct capability *vmm = NULL;
+    struct doctor_said said = {""};
+    struct scope *scope = doctor_scope(daemon, &said);
+    struct capability *chosen[PROVIDER_KIND_COUNT] = {NULL};
+    choose_providers(scope, daemon->registry, chosen, checks);
     for (int kind = 0; kind < PROVIDER_KIND_COUNT; kind++) {
-        struct doctor_said said = {""};
-        struct scope *scope = doctor_scope(daemon, &said);
-        struct capability *chosen = NULL;
-        banger_error err = BANGER_ERROR_INIT;
-        const char *name = provider_kind_name((enum provider_kind)kind);
-        if (provider_choose(scope, daemon->registry, (enum provider_kind)kind, "auto", vmm, &chosen,
-                            &err) < 0) {
-            add(checks, name, "fail", err.message, err.hint);
-        }
-        const char *chosen_name = chosen != NULL ? chosen->plugin->name : NULL;
-        (void)json_object_set_new(providers, name,
-                                  chosen != NULL ? json_string(chosen_name) : json_null());
-        vmm = kind == PROVIDER_VMM ? chosen : vmm;
+        const char *name = chosen[kind] != NULL ? chosen[kind]->plugin->name : NULL;
+        (void)json_object_set_new(providers, provider_kind_name((enum provider_kind)kind),
+                                  name != NULL ? json_string(name) : json_null());
         for (size_t i = 0; i < registry_count(daemon->registry); i++) {
             struct capability *capability = registry_at(daemon->registry, i);
             if (provider_offers(capability, (enum provider_kind)kind)) {
                 said.text[0] = '\0';
-                check_provider(scope, &said, capability, (enum provider_kind)kind, chosen_name,
-                               checks);
+                check_provider(scope, &said, capability, (enum provider_kind)kind, name, checks);
             }
         }
-        scope_unref(scope);
     }
+    scope_unref(scope);
 }
 
 static void check_capabilities(struct daemon *daemon, json_t *checks)

@@ -220,3 +220,66 @@ int provider_choose(struct scope *scope, struct registry *registry, enum provide
     *chosen = named;
     return accepts(scope, named, kind, vmm, err);
 }
+
+/* What goes with a VMM that has been chosen. */
+static int choose_others(struct scope *scope, struct registry *registry,
+                         const char *const wanted[PROVIDER_KIND_COUNT],
+                         struct capability *chosen[PROVIDER_KIND_COUNT], banger_error *err)
+{
+    for (int kind = PROVIDER_VMM + 1; kind < PROVIDER_KIND_COUNT; kind++) {
+        if (provider_choose(scope, registry, (enum provider_kind)kind, wanted[kind],
+                            chosen[PROVIDER_VMM], &chosen[kind], err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Goes through the VMMs that suit the host, best first. When none leads to an end, the error is the
+ * last one's: it is the one of the VMM that asks for least. */
+static int choose_with_best(struct scope *scope, struct registry *registry,
+                            const char *const wanted[PROVIDER_KIND_COUNT],
+                            struct capability *chosen[PROVIDER_KIND_COUNT], banger_error *err)
+{
+    struct capability *list[PROVIDERS_MAX];
+    size_t count = ranked(registry, PROVIDER_VMM, list);
+    banger_error reason = BANGER_ERROR_INIT;
+    for (size_t i = 0; i < count && provider_rank(list[i], PROVIDER_VMM) >= 0; i++) {
+        banger_error refusal = BANGER_ERROR_INIT;
+        if (accepts(scope, list[i], PROVIDER_VMM, NULL, &refusal) < 0) {
+            if (is_unsuited(&refusal)) {
+                continue;
+            }
+            reason = refusal;
+            break;
+        }
+        chosen[PROVIDER_VMM] = list[i];
+        reason = (banger_error)BANGER_ERROR_INIT;
+        if (choose_others(scope, registry, wanted, chosen, &reason) == 0) {
+            return 0;
+        }
+        if (!is_unsuited(&reason)) {
+            break;
+        }
+    }
+    if (reason.code == 0) { /* none suits the host: the reasons of all */
+        return choose_best(scope, list, count, PROVIDER_VMM, NULL, &chosen[PROVIDER_VMM], err);
+    }
+    if (err != NULL) {
+        *err = reason;
+    }
+    return -1;
+}
+
+int provider_choose_all(struct scope *scope, struct registry *registry,
+                        const char *const wanted[PROVIDER_KIND_COUNT],
+                        struct capability *chosen[PROVIDER_KIND_COUNT], banger_error *err)
+{
+    if (strcmp(wanted[PROVIDER_VMM], "auto") == 0) {
+        return choose_with_best(scope, registry, wanted, chosen, err);
+    }
+    return provider_choose(scope, registry, PROVIDER_VMM, wanted[PROVIDER_VMM], NULL,
+                           &chosen[PROVIDER_VMM], err) < 0
+               ? -1
+               : choose_others(scope, registry, wanted, chosen, err);
+}

@@ -23,6 +23,13 @@ int provider_choose(struct scope *scope, struct registry *registry, enum provide
                     const char *wanted, const struct capability *vmm, struct capability **chosen,
                     banger_error *err);
 
+/* One of each kind, `wanted` and `chosen` by kind. With "auto" the best VMM for which there are a
+ * rootfs and a network too: one that suits the host alone may leave none (Firecracker has no network
+ * for a user without privilege). */
+int provider_choose_all(struct scope *scope, struct registry *registry,
+                        const char *const wanted[PROVIDER_KIND_COUNT],
+                        struct capability *chosen[PROVIDER_KIND_COUNT], banger_error *err);
+
 /* Whether there is such a provider at all ("auto" always is); the error names the nearest. */
 int provider_check_name(struct registry *registry, enum provider_kind kind, const char *wanted,
                         banger_error *err);

@@ -8,21 +8,21 @@
 
 int compose_choose(struct operation *op, banger_error *err)
 {
-    struct registry *registry = op->engine->registry;
     const json_t *spec = op->vm.spec;
     const char *rootfs = json_get_string(spec, "rootfs", "auto");
+    const char *const wanted[PROVIDER_KIND_COUNT] = {
+        [PROVIDER_VMM] = json_get_string(spec, "vmm", "auto"),
+        [PROVIDER_ROOTFS] = json_get_string(spec, SPEC_DISK_BY, rootfs),
+        [PROVIDER_NETWORK] = json_get_string(spec, "network", "auto"),
+    };
+    struct capability *chosen[PROVIDER_KIND_COUNT] = {NULL};
     if (operation_check_parts(op, err) < 0 ||
-        provider_choose(op->scope, registry, PROVIDER_VMM, json_get_string(spec, "vmm", "auto"),
-                        NULL, &op->vmm, err) < 0 ||
-        provider_choose(op->scope, registry, PROVIDER_ROOTFS,
-                        json_get_string(spec, SPEC_DISK_BY, rootfs), op->vmm, &op->rootfs,
-                        err) < 0) {
+        provider_choose_all(op->scope, op->engine->registry, wanted, chosen, err) < 0) {
         return -1;
     }
-    if (provider_choose(op->scope, registry, PROVIDER_NETWORK,
-                        json_get_string(spec, "network", "auto"), op->vmm, &op->network, err) < 0) {
-        return -1;
-    }
+    op->vmm = chosen[PROVIDER_VMM];
+    op->rootfs = chosen[PROVIDER_ROOTFS];
+    op->network = chosen[PROVIDER_NETWORK];
     operation_tell_providers(op);
     return 0;
 }
