@@ -16,6 +16,7 @@
 #include "capability/loader.h"
 #include "config/config.h"
 #include "host/host.h"
+#include "lifecycle/health.h"
 #include "lifecycle/lifecycle.h"
 #include "store/meta.h"
 
@@ -230,6 +231,7 @@ void daemon_close(struct daemon *daemon)
         engine_free(&daemon->engine);
         drain_loop(daemon->loop);
     }
+    health_free(daemon->health);
     loop_free(daemon->loop);
     store_close(daemon->store);
     registry_free(daemon->registry);

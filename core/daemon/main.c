@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/name.h"
 #include "daemon/daemon.h"
+#include "lifecycle/health.h"
 #include "lifecycle/lifecycle.h"
 
 #include <errno.h>
@@ -144,7 +145,9 @@ static int serve(struct daemon *daemon, struct options *options, int signals, ba
         return -1;
     }
     rpc_server_defer(daemon->server, reconcile, &start);
+    daemon->health = health_start(&daemon->engine);
     int result = loop_run(daemon->loop, err);
+    health_stop(daemon->health);
     loop_watch_remove(watch);
     rpc_server_free(STEAL(daemon->server)); /* waits for the workers, `start` among them */
     if (start.failure.code != 0) {

@@ -223,6 +223,19 @@ bool live_is_running(struct engine *engine, const char *vm_id)
     return running;
 }
 
+json_t *live_ids(struct engine *engine)
+{
+    json_t *ids = json_array();
+    (void)pthread_mutex_lock(&engine->live->mutex);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (const struct live_vm *vm = engine->live->buckets[i]; vm != NULL; vm = vm->next) {
+            (void)json_array_append_new(ids, json_string(vm->id));
+        }
+    }
+    (void)pthread_mutex_unlock(&engine->live->mutex);
+    return ids;
+}
+
 bool live_is_known(struct engine *engine, const char *vm_id)
 {
     (void)pthread_mutex_lock(&engine->live->mutex);

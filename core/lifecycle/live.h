@@ -23,6 +23,8 @@ void live_add(struct engine *engine, const char *vm_id, const struct process_id 
 int live_connect(struct engine *engine, const char *vm_id, const json_t *agent, banger_error *err);
 void live_remove(struct engine *engine, const char *vm_id); /* fine when it is not there */
 
+/* The ids of all that are in the table: a list, a new reference. */
+json_t *live_ids(struct engine *engine);
 /* Whether it is in the table, ended or not. */
 bool live_is_known(struct engine *engine, const char *vm_id);
 /* Whether its VMM's process is there and has not ended. */

@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
-/* Copying an image may take minutes on a slow disk; no other provider function comes near this. */
+/* Copying an image may take minutes on a slow disk, and so may growing a file system or reading an
+ * image anew; no other provider function comes near this. */
 #define ROOTFS_TIMEOUT_MS (INT64_C(30) * 60 * 1000)
 
 static int check_file(const char *what, const char *name, const char *path, banger_error *err)
@@ -70,8 +71,8 @@ int stage_system_overlay(struct operation *op, banger_error *err)
 
 int stage_root_device(struct operation *op, banger_error *err)
 {
-    return dispatch_provider(op->scope, op->rootfs, "attach", op->rootfs->plugin->rootfs->attach, 0,
-                             err);
+    return dispatch_provider(op->scope, op->rootfs, "attach", op->rootfs->plugin->rootfs->attach,
+                             ROOTFS_TIMEOUT_MS, err);
 }
 
 int stage_prepare(struct operation *op, banger_error *err)

@@ -61,6 +61,10 @@ struct banger_rootfs {
     banger_hook cleanup;
     /* Optional. Grows the VM's disk to vm.disk_mib; the VM is stopped. */
     banger_hook resize;
+    /* Optional; since ABI 1.1. Asked of a running VM every health_interval: can its disk be used? A
+     * failure ends the VM, whose last error it is. Never called while another operation is at work on
+     * the VM; has a second. */
+    banger_hook health;
 };
 
 /* Connects the VM. */
