@@ -98,13 +98,8 @@ static int run_on_disk(const struct banger_host *host, struct banger_call *call,
                       (int)strcspn(output, "\n"), output);
 }
 
-/* Grows the file, then the ext4 in it. Can be repeated after an interruption at any point. */
-static int grow(const struct banger_host *host, struct banger_call *call, const char *path,
-                int64_t bytes)
+int root_disk_fit(const struct banger_host *host, struct banger_call *call, const char *path)
 {
-    if (truncate(path, bytes) < 0) {
-        return root_disk_fail(host, call, errno, "grow", path);
-    }
     host->progress(call, "growing the root disk");
     /* resize2fs asks for a check unless the last one is younger than the last mount. */
     if (run_on_disk(host, call, json_pack("[s, s, s, s]", "/sbin/e2fsck", "-f", "-p", path), 1) <
@@ -112,6 +107,16 @@ static int grow(const struct banger_host *host, struct banger_call *call, const 
         return -1;
     }
     return run_on_disk(host, call, json_pack("[s, s]", "/sbin/resize2fs", path), 0);
+}
+
+/* Grows the file, then the ext4 in it. Can be repeated after an interruption at any point. */
+static int grow(const struct banger_host *host, struct banger_call *call, const char *path,
+                int64_t bytes)
+{
+    if (truncate(path, bytes) < 0) {
+        return root_disk_fail(host, call, errno, "grow", path);
+    }
+    return root_disk_fit(host, call, path);
 }
 
 static int64_t wanted_bytes(const struct banger_host *host, struct banger_call *call)

@@ -23,6 +23,8 @@ typedef int (*root_disk_fill)(const struct banger_host *host, struct banger_call
 int root_disk_create(const struct banger_host *host, struct banger_call *call, root_disk_fill fill);
 /* Grows disk and file system to vm.disk_mib; refuses to shrink. */
 int root_disk_resize(const struct banger_host *host, struct banger_call *call);
+/* Makes the ext4 of a disk, a file or a device, as large as the disk is. */
+int root_disk_fit(const struct banger_host *host, struct banger_call *call, const char *path);
 int root_disk_contribute(const struct banger_host *host, struct banger_call *call);
 
 /* vm.dir/rootfs.img. */
