@@ -33,18 +33,20 @@ void ext4_abandon(struct ext4 *fs); /* NULL is fine */
 
 /* -- Changing one that a guest uses ---------------------------------------------------------------
  *
- * 1. A guest that was killed leaves a journal to be replayed: e2fsck -p does that first, and mends what it
+ * 1. ext4_change_finish completes what an earlier change was killed in.
+ * 2. A guest that was killed leaves a journal to be replayed: e2fsck -p does that, and mends what it
  *    safely can (ext4_recover).
- * 2. libext2fs keeps no journal. So the file system is marked as not clean while it is changed, and clean
- *    again when all is written: whoever is killed in between, the next start begins with 1 and a whole
- *    check.
+ * 3. Between ext4_change_begin and ext4_change_end nothing is written to the disk; the latter writes all
+ *    of it, through the file `log` (ext4_redo.h).
  */
 
+int ext4_change_finish(const char *log, banger_error *err);
 /* Makes it clean where it is not. The file system must be in nobody's use. */
 int ext4_recover(const char *path, deadline until, banger_error *err);
-/* Opens it for a change; after it ext4_change_end instead of ext4_close. */
+/* After it ext4_change_end instead of ext4_close. */
 struct ext4 *ext4_change_begin(const char *path, banger_error *err);
-int ext4_change_end(struct ext4 *fs, banger_error *err); /* whatever it returns, `fs` is gone */
+/* Whatever it returns, `fs` is gone. */
+int ext4_change_end(struct ext4 *fs, const char *path, const char *log, banger_error *err);
 /* Removes what the root folder has under this name, with all below it; fine when there is nothing. */
 int ext4_remove(struct ext4 *fs, const char *name, banger_error *err);
 

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "ext4_internal.h"
+#include "ext4_redo.h"
 
 #include <string.h>
 
@@ -56,34 +57,23 @@ int ext4_recover(const char *path, deadline until, banger_error *err)
 
 /* -- A change ------------------------------------------------------------------------------------ */
 
-static errcode_t mark(ext2_filsys fs, bool clean)
+int ext4_change_finish(const char *log, banger_error *err)
 {
-    fs->super->s_state &= (__u16)~EXT2_VALID_FS;
-    fs->super->s_state |= clean ? EXT2_VALID_FS : 0;
-    ext2fs_mark_super_dirty(fs);
-    return ext2fs_flush(fs); /* with fsync: on the disk before what comes next */
+    return ext4_redo_finish(log, err);
 }
 
 struct ext4 *ext4_change_begin(const char *path, banger_error *err)
 {
-    struct ext4 *fs = ext4_open(path, err);
-    errcode_t code = fs != NULL ? mark(fs->fs, false) : 0;
-    if (code != 0) {
-        (void)ext4_fail(err, code, "cannot write to the file system %s", path);
-        ext4_abandon(STEAL(fs));
-    }
-    return fs;
+    return ext4_open_by(path, ext4_redo_manager, err);
 }
 
-int ext4_change_end(struct ext4 *fs, banger_error *err)
+int ext4_change_end(struct ext4 *fs, const char *path, const char *log, banger_error *err)
 {
     errcode_t code = ext2fs_flush(fs->fs);
-    code = code != 0 ? code : mark(fs->fs, true);
-    if (code != 0) {
-        ext4_abandon(fs);
-        return ext4_fail(err, code, "cannot write the file system out");
-    }
-    return ext4_close(fs, err);
+    int result = code != 0 ? ext4_fail(err, code, "cannot write the file system out")
+                           : ext4_redo_commit(fs->fs->io, path, log, err);
+    ext4_abandon(fs);
+    return result < 0 ? -1 : ext4_redo_finish(log, err);
 }
 
 /* -- Removing ------------------------------------------------------------------------------------ */

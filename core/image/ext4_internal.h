@@ -14,4 +14,6 @@ struct ext4 {
     ext2_ino_t parent_inode;
 };
 
+struct ext4 *ext4_open_by(const char *path, io_manager manager, banger_error *err);
+
 #endif

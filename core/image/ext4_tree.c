@@ -18,8 +18,13 @@
 
 struct ext4 *ext4_open(const char *path, banger_error *err)
 {
+    return ext4_open_by(path, unix_io_manager, err);
+}
+
+struct ext4 *ext4_open_by(const char *path, io_manager manager, banger_error *err)
+{
     ext2_filsys fs = NULL;
-    errcode_t code = ext2fs_open(path, EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &fs);
+    errcode_t code = ext2fs_open(path, EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, manager, &fs);
     if (code == 0) {
         code = ext2fs_read_bitmaps(fs);
     }

@@ -70,10 +70,17 @@ static int content_write(struct ext4 *fs, const char *agent, const json_t *guest
     return guest_content_write(guest, &sink, err);
 }
 
-int guest_disk_write(const char *disk, const char *agent, const json_t *guest, deadline until,
-                     banger_error *err)
+int guest_disk_finish(const char *log, banger_error *err)
 {
-    if (ext4_recover(disk, until, err) < 0) {
+    return ext4_change_finish(log, err) < 0
+               ? error_prefix(err, "completing the last change of the disk: ")
+               : 0;
+}
+
+int guest_disk_write(const char *disk, const char *log, const char *agent, const json_t *guest,
+                     deadline until, banger_error *err)
+{
+    if (guest_disk_finish(log, err) < 0 || ext4_recover(disk, until, err) < 0) {
         return -1;
     }
     struct ext4 *fs = ext4_change_begin(disk, err);
@@ -81,8 +88,8 @@ int guest_disk_write(const char *disk, const char *agent, const json_t *guest, d
         return -1;
     }
     if (content_write(fs, agent, guest, err) < 0) {
-        ext4_abandon(fs); /* what is written is not clean: the next start mends it */
+        ext4_abandon(fs);
         return error_prefix(err, "%s: ", disk);
     }
-    return ext4_change_end(fs, err);
+    return ext4_change_end(fs, disk, log, err);
 }

@@ -12,9 +12,13 @@
 
 #include <jansson.h>
 
+/* Completes a write that was killed while it changed the disk; before anything else uses it. */
+int guest_disk_finish(const char *log, banger_error *err);
+
 /* `disk` is an ext4 file system, a file or a block device; `agent` the program on the host; for `guest`
- * see guest_content.h. What an earlier start wrote is removed first. */
-int guest_disk_write(const char *disk, const char *agent, const json_t *guest, deadline until,
-                     banger_error *err);
+ * see guest_content.h. What an earlier start wrote is removed first. `log` is a file name for its own use;
+ * a killed write leaves the file, a failed one nothing changed. */
+int guest_disk_write(const char *disk, const char *log, const char *agent, const json_t *guest,
+                     deadline until, banger_error *err);
 
 #endif

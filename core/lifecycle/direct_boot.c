@@ -62,6 +62,17 @@ static const char *root_drive(const json_t *document)
     return NULL;
 }
 
+static char *log_path(const struct operation *op)
+{
+    return str_format("%s/guest-config.redo", op->vm_dir);
+}
+
+int direct_boot_finish(const struct operation *op, banger_error *err)
+{
+    AUTO_FREE char *log = log_path(op);
+    return guest_disk_finish(log, err);
+}
+
 int direct_boot_write(struct operation *op, const json_t *document, const json_t *guest,
                       banger_error *err)
 {
@@ -70,5 +81,6 @@ int direct_boot_write(struct operation *op, const json_t *document, const json_t
         return error_set(err, BANGER_EINTERNAL, "the machine has no root drive");
     }
     AUTO_FREE char *agent = str_format("%s/banger-agent", op->engine->layout->libexec_dir);
-    return guest_disk_write(disk, agent, guest, deadline_in(WRITE_TIMEOUT_MS), err);
+    AUTO_FREE char *log = log_path(op);
+    return guest_disk_write(disk, log, agent, guest, deadline_in(WRITE_TIMEOUT_MS), err);
 }

@@ -18,6 +18,8 @@
 json_t *direct_boot_args(void);
 /* "ip=..." for the document's first IPv4 interface; a new string, NULL where there is none. */
 char *direct_boot_ip(const json_t *document);
+/* Completes what a daemon was killed in while it changed the VM's disk; before anything else uses it. */
+int direct_boot_finish(const struct operation *op, banger_error *err);
 /* Puts `guest` (guest_content.h) and the agent onto the document's root drive. */
 int direct_boot_write(struct operation *op, const json_t *document, const json_t *guest,
                       banger_error *err);

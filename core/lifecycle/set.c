@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "lifecycle/choose.h"
 #include "lifecycle/compose.h"
+#include "lifecycle/direct_boot.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/live.h"
 #include "lifecycle/precheck.h"
@@ -52,6 +53,9 @@ static int grow_disk(struct operation *op, banger_error *err)
     if (rootfs->plugin->rootfs->resize == NULL) {
         return error_set(err, BANGER_EUNSUPPORTED, "rootfs provider '%s' cannot grow a disk",
                          made_by);
+    }
+    if (direct_boot_finish(op, err) < 0) {
+        return -1;
     }
     return dispatch_provider(op->scope, rootfs, "resize", rootfs->plugin->rootfs->resize,
                              RESIZE_TIMEOUT_MS, err);

@@ -52,6 +52,9 @@ int stage_guest_config(struct operation *op, banger_error *err)
     if (op->kernel.initramfs == NULL) {
         return direct_boot_write(op, document, timed, err);
     }
+    if (direct_boot_finish(op, err) < 0) { /* by another kernel than this one, before */
+        return -1;
+    }
     const char *out = json_get_string(document, "initramfs", "");
     return guest_archive_write(op->kernel.initramfs, timed, out, err);
 }
