@@ -15,6 +15,8 @@ int vm_start(struct cli *cli, banger_error *err);
 int vm_stop(struct cli *cli, banger_error *err);
 int vm_kill(struct cli *cli, banger_error *err);
 int vm_restart(struct cli *cli, banger_error *err);
+int vm_pause(struct cli *cli, banger_error *err);
+int vm_resume(struct cli *cli, banger_error *err);
 int vm_delete(struct cli *cli, banger_error *err);
 int vm_prune(struct cli *cli, banger_error *err);
 /* vm_show.c */

@@ -104,6 +104,24 @@ const struct command commands_vm[] = {
         .run = vm_restart,
     },
     {
+        .path = "vm pause",
+        .summary = "let VMs stand still",
+        .description =
+            "Stops the VM's processors. It keeps its memory, addresses and ports, and goes\n"
+            "on where it was with 'banger vm resume'; until then nothing runs in it.",
+        .arguments = ARGUMENTS({"VM", VALUE_VM, ARGUMENT_SOME}),
+        .examples = EXAMPLES({"banger vm pause web", "until it is needed again"}),
+        .run = vm_pause,
+    },
+    {
+        .path = "vm resume",
+        .summary = "let paused VMs go on",
+        .description = "The other end of 'banger vm pause'. One that runs is left as it is.",
+        .arguments = ARGUMENTS({"VM", VALUE_VM, ARGUMENT_SOME}),
+        .examples = EXAMPLES({"banger vm resume web", "go on"}),
+        .run = vm_resume,
+    },
+    {
         .path = "vm delete",
         .alias = "rm",
         .summary = "delete VMs and their disks",

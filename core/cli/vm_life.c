@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* create, start, stop, kill, restart, delete, prune. */
+/* create, start, stop, kill, restart, pause, resume, delete, prune. */
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -49,6 +49,16 @@ int vm_restart(struct cli *cli, banger_error *err)
 {
     AUTO_JSON json_t *more = timeout_params(&cli->args);
     return each_call(cli, "vm.restart", "vm", more, err);
+}
+
+int vm_pause(struct cli *cli, banger_error *err)
+{
+    return each_call(cli, "vm.pause", "vm", NULL, err);
+}
+
+int vm_resume(struct cli *cli, banger_error *err)
+{
+    return each_call(cli, "vm.resume", "vm", NULL, err);
 }
 
 int vm_kill(struct cli *cli, banger_error *err)

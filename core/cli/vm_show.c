@@ -51,7 +51,8 @@ static char *uptime_text(const json_t *vm)
 
 static char *state_text(const json_t *vm)
 {
-    return str_format("%s%s", json_get_string(vm, "state", "?"),
+    return str_format("%s%s%s", json_get_string(vm, "state", "?"),
+                      json_get_bool(vm, "paused", false) ? " (paused)" : "",
                       json_get_bool(vm, "busy", false) ? " (busy)" : "");
 }
 

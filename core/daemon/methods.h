@@ -17,6 +17,8 @@ METHOD(method_vm_start);
 METHOD(method_vm_stop);
 METHOD(method_vm_kill);
 METHOD(method_vm_restart);
+METHOD(method_vm_pause);
+METHOD(method_vm_resume);
 METHOD(method_vm_delete);
 METHOD(method_vm_set);
 METHOD(method_vm_prune);

@@ -8,6 +8,7 @@
 #include "daemon/vmm_usage.h"
 #include "guest/session.h"
 #include "lifecycle/live.h"
+#include "lifecycle/pause.h"
 #include "store/vm_table.h"
 
 #include <errno.h>
@@ -26,6 +27,12 @@ static int not_running(const char *name, banger_error *err)
 static bool is_cancelled(void *context)
 {
     return rpc_request_cancelled(context);
+}
+
+static int paused(const char *name, banger_error *err)
+{
+    (void)error_set(err, BANGER_EBUSY, "VM '%s' is paused", name);
+    return error_hint(err, "let it go on: banger vm resume %s", name);
 }
 
 /* Why a VM has no channel. */
@@ -53,9 +60,10 @@ static struct live_vm *find_live(struct daemon *daemon, struct rpc_request *requ
         return NULL;
     }
     struct live_vm *live = live_hold(&daemon->engine, vm->id);
-    if (live == NULL || !live_is_running(&daemon->engine, vm->id)) {
+    bool runs = live != NULL && live_is_running(&daemon->engine, vm->id);
+    if (!runs || pause_is_on(vm)) {
         live_release(live);
-        (void)no_agent(daemon, vm, err);
+        (void)(runs ? paused(vm->name, err) : no_agent(daemon, vm, err));
         vm_record_free(vm);
         return NULL;
     }

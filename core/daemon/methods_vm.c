@@ -8,6 +8,7 @@
 #include "daemon/methods.h"
 #include "host/signal.h"
 #include "lifecycle/lifecycle.h"
+#include "lifecycle/pause.h"
 
 #include <string.h>
 
@@ -88,6 +89,16 @@ static int run_on_vm(struct daemon *daemon, struct rpc_request *request, const j
 METHOD(method_vm_start)
 {
     return run_on_vm(context, request, params, lifecycle_start, result, err);
+}
+
+METHOD(method_vm_pause)
+{
+    return run_on_vm(context, request, params, lifecycle_pause, result, err);
+}
+
+METHOD(method_vm_resume)
+{
+    return run_on_vm(context, request, params, lifecycle_resume, result, err);
 }
 
 METHOD(method_vm_delete)

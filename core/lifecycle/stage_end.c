@@ -7,6 +7,7 @@
 #include "base/process.h"
 #include "host/signal.h"
 #include "lifecycle/live.h"
+#include "lifecycle/pause.h"
 #include "lifecycle/stage.h"
 
 #include <signal.h>
@@ -97,6 +98,11 @@ int stage_graceful_shutdown(struct operation *op, banger_error *err)
 {
     int64_t patience =
         op->stop_timeout_ms >= 0 ? op->stop_timeout_ms : operation_config(op, "stop_timeout");
+    banger_error failure = BANGER_ERROR_INIT;
+    if (pause_lift(op, &failure) < 0) {
+        operation_warn(op, "%s stays paused: %s", op->vm.name, failure.message);
+        patience = 0; /* it cannot hear */
+    }
     int ended =
         patience > 0 ? ask_until_ended(op, deadline_in(patience), err) : wait_for_end(op, 0, err);
     if (ended <= 0) {

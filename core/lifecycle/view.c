@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "lifecycle/live.h"
+#include "lifecycle/pause.h"
 
 #include <string.h>
 
@@ -90,6 +91,9 @@ static void add_now(json_t *view, struct engine *engine, const struct vm_record 
         int64_t uptime = clock_wall_ms() - vm->started_ms;
         /* The wall clock may have been set back meanwhile. */
         (void)json_object_set_new(view, "uptime_ms", json_integer(uptime > 0 ? uptime : 0));
+    }
+    if (vm->state == VM_RUNNING && pause_is_on(vm)) {
+        (void)json_object_set_new(view, "paused", json_true());
     }
 }
 

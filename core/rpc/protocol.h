@@ -30,6 +30,8 @@
  *   vm.stop    {vm,timeout_ms?}            VM
  *   vm.kill    {vm,signal?}                VM        "TERM", "SIGKILL", "9"; default TERM
  *   vm.restart {vm,timeout_ms?}            VM
+ *   vm.pause   {vm}                        VM        its processors stand still; the state stays running
+ *   vm.resume  {vm}                        VM
  *   vm.delete  {vm}                        VM
  *   vm.set     {vm, CHANGES of SPEC}       VM
  *   vm.list    {all?,brief?}               [VM]      all: not only running ones; brief: only what
@@ -68,7 +70,7 @@
  *
  * SPEC (all optional): name image kernel vcpu memory_mib disk_mib vmm rootfs network nat:bool
  *   publish:["[IP:]HOST:GUEST[/udp]"] labels:{K:V} boot_args:[..] env:["K=V"]
- * VM: {id,short_id,name,state,busy?,image:{id,name},kernel:{id,name},spec:SPEC,
+ * VM: {id,short_id,name,state,busy?,paused?,image:{id,name},kernel:{id,name},spec:SPEC,
  *   providers:{vmm,rootfs,network}?,pid?,addresses:[..],dir,last_error?,created,started?,uptime_ms?}
  * Times are RFC 3339 in UTC with milliseconds.
  */
