@@ -249,3 +249,37 @@ int disk_enlarge_cow(const struct banger_host *host, struct banger_call *call,
     }
     return set_size(host, call, disk->cow, cow_wanted(host, call, disk), false);
 }
+
+/* -- After a failure -------------------------------------------------------------------------------- */
+
+/* The first bytes of rootfs.cow (struct disk_header, drivers/md/dm-snap-persistent.c): all four
+ * little-endian, as on this machine. */
+struct cow_header {
+    uint32_t magic;
+    uint32_t valid; /* 0: given up */
+    uint32_t version;
+    uint32_t chunk_sectors;
+};
+
+#define COW_MAGIC 0x70416e53 /* SNAP_MAGIC */
+
+int disk_revive(const struct banger_host *host, struct banger_call *call, const struct disk *disk)
+{
+    struct cow_header header;
+    int fd = open(disk->cow, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    int result = 0;
+
+    if (fd < 0) {
+        return root_disk_fail(host, call, errno, "open", disk->cow);
+    }
+    if (pread(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
+        header.magic == COW_MAGIC && header.valid == 0) {
+        header.valid = 1;
+        host->log(call, BANGER_LOG_WARN, "%s: taken up as after a power cut", disk->cow);
+        if (pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) || fsync(fd) < 0) {
+            result = root_disk_fail(host, call, errno, "write", disk->cow);
+        }
+    }
+    (void)close(fd);
+    return result;
+}

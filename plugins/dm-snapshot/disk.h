@@ -45,6 +45,9 @@ int disk_extend(const struct banger_host *host, struct banger_call *call, struct
 /* Makes rootfs.cow as large as the configuration has it now. Never smaller. */
 int disk_enlarge_cow(const struct banger_host *host, struct banger_call *call,
                      const struct disk *disk);
+/* Takes up a disk that the kernel gave up on when it could not write to rootfs.cow. What the guest was
+ * told is written is in there: the kernel enters a chunk into its table after the chunk. */
+int disk_revive(const struct banger_host *host, struct banger_call *call, const struct disk *disk);
 /* Whether rootfs.cow may become full before the guest has changed the whole image. */
 bool disk_may_overflow(const struct disk *disk);
 

@@ -104,7 +104,8 @@ static int snapshot_attach(const struct banger_host *host, struct banger_call *c
     if (found <= 0) {
         return found < 0 ? -1 : host->fail(call, BANGER_ECORRUPT, "%s is gone", disk.record);
     }
-    if (base_verify(host, call, &disk) < 0 || disk_enlarge_cow(host, call, &disk) < 0) {
+    if (base_verify(host, call, &disk) < 0 || disk_enlarge_cow(host, call, &disk) < 0 ||
+        disk_revive(host, call, &disk) < 0) {
         return -1;
     }
     device_path(host, call, device);
@@ -178,10 +179,10 @@ static int fail_full(const struct banger_host *host, struct banger_call *call)
 static int fail_invalid(const struct banger_host *host, struct banger_call *call)
 {
     host->hint(call,
-               "the kernel's log has the reason (is the file system full?); delete the VM, and "
-               "make it anew");
+               "the kernel's log has the reason; where the file system was full, free some space "
+               "and start the VM: it finds its disk as after a power cut");
     return host->fail(call, BANGER_EIO,
-                      "its root disk is lost: the kernel could not write to rootfs.cow in %s",
+                      "its root disk failed: the kernel could not write to rootfs.cow in %s",
                       host->get_string(call, "vm.dir", "its folder"));
 }
 
