@@ -80,49 +80,92 @@ static int open_base(const struct host *host, const struct snapshot_plan *plan, 
     return STEAL_FD(fd);
 }
 
-/* A file of this VM: below its own folder. A loop device over it. */
-static int make_own(const struct host *host, const char *vm_id, const char *path,
-                    struct loop_device *device, uint64_t *sectors, banger_error *err)
+/* A file of this VM: below its own folder. */
+static int open_own(const struct host *host, const char *vm_id, const char *path, uint64_t *sectors,
+                    banger_error *err)
 {
     AUTO_FREE char *folder = str_format("%s/vms/%s", host->state_dir, vm_id);
     struct stat status;
-    AUTO_CLOSE int fd = open_below(folder, path, O_RDWR, &status, err);
+    int fd = open_below(folder, path, O_RDWR, &status, err);
     *sectors = fd >= 0 ? (uint64_t)status.st_size / SECTOR : 0;
-    return fd < 0 ? -1 : loop_device_make(host, fd, device, err);
-}
-
-static int share_base(struct host *host, const struct snapshot_plan *plan,
-                      struct loop_device *device, banger_error *err)
-{
-    AUTO_CLOSE int fd = open_base(host, plan, err);
-    return fd < 0 ? -1 : loop_device_share(host, fd, device, err);
+    return fd;
 }
 
 /* -- Attach and detach ------------------------------------------------------------------------------ */
 
+/* What a device is made of: descriptors of the files, and loop devices over them. */
+struct parts {
+    int base_file;
+    int cow_file;
+    int tail_file; /* -1: none */
+    uint64_t tail_sectors;
+    struct loop_device base;
+    struct loop_device cow;
+    struct loop_device tail;
+};
+
+#define PARTS_INIT                                                                                 \
+    ((struct parts){-1, -1, -1, 0, LOOP_DEVICE_INIT, LOOP_DEVICE_INIT, LOOP_DEVICE_INIT})
+
+static void parts_close(struct parts *parts)
+{
+    loop_device_close(&parts->base);
+    loop_device_close(&parts->cow);
+    loop_device_close(&parts->tail);
+    cleanup_close(&parts->base_file);
+    cleanup_close(&parts->cow_file);
+    cleanup_close(&parts->tail_file);
+}
+
+static int open_files(const struct host *host, const char *vm_id, const struct snapshot_plan *plan,
+                      struct parts *parts, banger_error *err)
+{
+    uint64_t cow_sectors = 0;
+    parts->base_file = open_base(host, plan, err);
+    if (parts->base_file < 0) {
+        return -1;
+    }
+    parts->cow_file = open_own(host, vm_id, plan->cow, &cow_sectors, err);
+    if (parts->cow_file < 0 || plan->tail == NULL) {
+        return parts->cow_file < 0 ? -1 : 0;
+    }
+    parts->tail_file = open_own(host, vm_id, plan->tail, &parts->tail_sectors, err);
+    return parts->tail_file < 0 ? -1 : 0;
+}
+
+static int make_loops(struct host *host, struct parts *parts, banger_error *err)
+{
+    if (loop_device_share(host, parts->base_file, &parts->base, err) < 0 ||
+        loop_device_make(host, parts->cow_file, &parts->cow, err) < 0) {
+        return -1;
+    }
+    return parts->tail_sectors > 0 ? loop_device_make(host, parts->tail_file, &parts->tail, err)
+                                   : 0;
+}
+
+static int make_table(const struct host *host, const char *vm_id, const struct snapshot_plan *plan,
+                      const struct parts *parts, banger_error *err)
+{
+    uint64_t base_sectors = plan->base_size / SECTOR;
+    AUTO_FREE char *snapshot = str_format("%s %s " KIND " %" PRIu64, parts->base.path,
+                                          parts->cow.path, plan->chunk / SECTOR);
+    AUTO_FREE char *linear = str_format("%s 0", parts->tail.path);
+    const struct dm_row rows[] = {
+        {0, base_sectors, TARGET, snapshot},
+        {base_sectors, parts->tail_sectors, "linear", linear},
+    };
+    return dm_create(host, vm_id, rows, parts->tail_sectors > 0 ? 2 : 1, err);
+}
+
 int snapshot_attach(struct host *host, const char *vm_id, const struct snapshot_plan *plan,
                     banger_error *err)
 {
-    AUTO_LOOP_DEVICE struct loop_device base = LOOP_DEVICE_INIT;
-    AUTO_LOOP_DEVICE struct loop_device cow = LOOP_DEVICE_INIT;
-    AUTO_LOOP_DEVICE struct loop_device tail = LOOP_DEVICE_INIT;
-    uint64_t cow_sectors = 0;
-    uint64_t tail_sectors = 0;
-    if (share_base(host, plan, &base, err) < 0 ||
-        make_own(host, vm_id, plan->cow, &cow, &cow_sectors, err) < 0 ||
-        (plan->tail != NULL && make_own(host, vm_id, plan->tail, &tail, &tail_sectors, err) < 0) ||
-        failpoint("snapshot.attach", "loops-made", err) < 0 || dm_remove(host, vm_id, err) < 0) {
+    AUTO(parts_close) struct parts parts = PARTS_INIT;
+    if (open_files(host, vm_id, plan, &parts, err) < 0 || dm_remove(host, vm_id, err) < 0 ||
+        make_loops(host, &parts, err) < 0 || failpoint("snapshot.attach", "loops-made", err) < 0) {
         return -1;
     }
-    uint64_t base_sectors = plan->base_size / SECTOR;
-    AUTO_FREE char *snapshot =
-        str_format("%s %s " KIND " %" PRIu64, base.path, cow.path, plan->chunk / SECTOR);
-    AUTO_FREE char *linear = str_format("%s 0", tail.path);
-    const struct dm_row rows[] = {
-        {0, base_sectors, TARGET, snapshot},
-        {base_sectors, tail_sectors, "linear", linear},
-    };
-    return dm_create(host, vm_id, rows, tail_sectors > 0 ? 2 : 1, err);
+    return make_table(host, vm_id, plan, &parts, err);
 }
 
 int snapshot_detach(const struct host *host, const char *vm_id, banger_error *err)
