@@ -188,6 +188,9 @@ static const char connected_rules[] =
 
 #define TABLES 2
 
+/* Held by all making and removing: two starts must not both find no table. */
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+
 static const enum firewall_family tables[TABLES] = {FIREWALL_BRIDGE, FIREWALL_INET};
 
 /* Fails where the table has come or gone since it was looked at. */
@@ -279,13 +282,10 @@ static int install(struct host *host, const struct firewall_plan *plan, const ch
     }
 }
 
-int firewall_ensure(struct host *host, const struct firewall_plan *plan, banger_error *err)
+static int ensure_locked(struct host *host, const struct firewall_plan *plan, const char *prefix,
+                         banger_error *err)
 {
     enum firewall_state states[TABLES];
-    char prefix[ADDRESS_TEXT_MAX];
-    if (firewall_check_bridge(plan->bridge, err) < 0 || check_plan(plan, prefix, err) < 0) {
-        return -1;
-    }
     AUTO_FREE char *text = policy(host, plan, prefix, true);
     if (firewall_seal_holds(host, plan->bridge, text)) {
         return 0;
@@ -297,6 +297,18 @@ int firewall_ensure(struct host *host, const struct firewall_plan *plan, banger_
     }
     firewall_seal_set(host, plan->bridge, text, before + 1);
     return 0;
+}
+
+int firewall_ensure(struct host *host, const struct firewall_plan *plan, banger_error *err)
+{
+    char prefix[ADDRESS_TEXT_MAX];
+    if (firewall_check_bridge(plan->bridge, err) < 0 || check_plan(plan, prefix, err) < 0) {
+        return -1;
+    }
+    (void)pthread_mutex_lock(&making);
+    int result = ensure_locked(host, plan, prefix, err);
+    (void)pthread_mutex_unlock(&making);
+    return result;
 }
 
 int firewall_check(struct host *host, const char *bridge, banger_error *err)
@@ -313,6 +325,7 @@ int firewall_remove(struct host *host, const char *bridge, banger_error *err)
     }
     firewall_table_name(bridge, table);
     int result = 0;
+    (void)pthread_mutex_lock(&making);
     for (size_t i = 0; i < TABLES; i++) {
         banger_error why = BANGER_ERROR_INIT;
         AUTO_FREE char *text =
@@ -322,5 +335,6 @@ int firewall_remove(struct host *host, const char *bridge, banger_error *err)
             result = -1;
         }
     }
+    (void)pthread_mutex_unlock(&making);
     return result;
 }

@@ -420,6 +420,32 @@ static void test_threads(void **state)
     }
 }
 
+static void *ensure_once(void *context)
+{
+    banger_error *err = context;
+    (void)firewall_ensure(&host, &plan, err);
+    return NULL;
+}
+
+/* The first VMs of a host, started at the same time: one of them makes the tables. */
+static void test_first_starts(void **state)
+{
+    (void)state;
+    need_permission();
+    pthread_t threads[8];
+    banger_error errors[COUNT_OF(threads)] = {BANGER_ERROR_INIT};
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, ensure_once, &errors[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        assert_string_equal(errors[i].message, "");
+    }
+    assert_true(is_listed("nft list tables", "table inet banger-" BRIDGE));
+}
+
 #define with_tables(test) cmocka_unit_test_setup_teardown(test, ensure, remove_all)
 
 int main(void)
@@ -436,6 +462,7 @@ int main(void)
         with_tables(test_foreign),
         with_tables(test_others_stay),
         with_tables(test_threads),
+        cmocka_unit_test_teardown(test_first_starts, remove_all),
     };
     return cmocka_run_group_tests_name("host_firewall", tests, setup, teardown);
 }
