@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the firecracker provider says and asks before there is a process. */
+#include "firecracker.h"
+#include "firecracker_fixture.h"
+
+static void accepts_the_double(void **state)
+{
+    (void)state;
+    use_double("{}");
+    assert_int_equal(fake_host_call(fake, vmm()->check), 0);
+    assert_non_null(strstr(json_string_value(json_array_get(fake_host_log(fake), 0)),
+                           ": Firecracker v1.13.0 (contract double)"));
+}
+
+static void needs_a_version(void **state)
+{
+    static const struct {
+        const char *version;
+        const char *error; /* NULL: it is good */
+    } rows[] = {
+        {"1.8.0", NULL},
+        {"2.0.0-dev", NULL},
+        {"1.7.9", "is version 1.7; 1.8 or later is needed"},
+        {"0.25.2", "is version 0.25; 1.8 or later is needed"},
+        {"next", "does not say which version"},
+    };
+    char behaviour[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)tear_down(NULL); /* a new path: the program is asked once a file */
+        assert_int_equal(set_up(NULL), 0);
+        (void)snprintf(behaviour, sizeof(behaviour), "{\"version\": \"%s\"}", rows[i].version);
+        use_double(behaviour);
+        assert_int_equal(fake_host_call(fake, vmm()->check), rows[i].error != NULL ? -1 : 0);
+        if (rows[i].error != NULL) {
+            assert_int_equal(fake_host_code(fake), BANGER_EUNSUPPORTED);
+            assert_non_null(strstr(fake_host_error(fake), rows[i].error));
+        }
+    }
+}
+
+static void refuses_programs(void **state)
+{
+    (void)state;
+    fake_host_set(fake, "config.binary", json_string("/nonexistent/firecracker"));
+    assert_int_equal(fake_host_call(fake, vmm()->check), -1);
+    assert_int_equal(fake_host_code(fake), BANGER_EUNSUPPORTED);
+
+    fake_host_clear_error(fake);
+    fake_host_set(fake, "config.binary", json_string("firecracker"));
+    assert_int_equal(fake_host_call(fake, vmm()->check), -1);
+    assert_int_equal(fake_host_code(fake), BANGER_EINVALID);
+
+    /* auto goes on to the next VMM where there is none. */
+    fake_host_clear_error(fake);
+    fake_host_set(fake, "config.binary", json_string(""));
+    assert_int_equal(setenv("PATH", "/nonexistent", 1), 0);
+    if (access("/usr/bin/firecracker", X_OK) < 0 &&
+        access("/usr/local/bin/firecracker", X_OK) < 0) {
+        assert_int_equal(fake_host_call(fake, vmm()->check), -1);
+        assert_int_equal(fake_host_code(fake), BANGER_EUNSUPPORTED);
+        assert_string_equal(fake_host_error(fake), "firecracker is not installed");
+    }
+}
+
+static void needs_kvm_unless_told_otherwise(void **state)
+{
+    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    bool opens = fd >= 0;
+
+    (void)state;
+    if (opens) {
+        (void)close(fd);
+    }
+    use_double("{}");
+    fake_host_set(fake, "config.require_kvm", json_true());
+    if (fake_host_call(fake, vmm()->check) == 0) {
+        assert_true(opens);
+        return; /* a host with KVM */
+    }
+    assert_non_null(strstr(fake_host_error(fake), "Firecracker needs KVM"));
+    assert_true(*fake_host_hint(fake) != '\0');
+    /* With these codes `auto` goes on to the next VMM. */
+    assert_true(fake_host_code(fake) == BANGER_EUNSUPPORTED ||
+                fake_host_code(fake) == BANGER_EPERMISSION);
+}
+
+static void a_kernel_must_be_an_elf_file(void **state)
+{
+    (void)state;
+    use_double("{}");
+    write_kernel(EM_AARCH64);
+    assert_int_equal(fake_host_call(fake, vmm()->check), -1);
+    assert_int_equal(fake_host_code(fake), BANGER_EUNSUPPORTED);
+    assert_non_null(strstr(fake_host_error(fake), "ELF vmlinux for x86-64 only"));
+
+    fake_host_clear_error(fake);
+    temp_dir_write(&dir, "kernel", "MZ: a bzImage");
+    assert_int_equal(fake_host_call(fake, vmm()->check), -1);
+    assert_non_null(strstr(fake_host_error(fake), "ELF vmlinux"));
+
+    fake_host_clear_error(fake);
+    assert_int_equal(unlink(temp_dir_at(&dir, "kernel")), 0);
+    assert_int_equal(fake_host_call(fake, vmm()->check), -1);
+    assert_int_equal(fake_host_code(fake), BANGER_EIO);
+}
+
+static bool has_boot_arg(const char *wanted)
+{
+    const json_t *list = fake_host_contribution(fake, "boot_args");
+    size_t i;
+    json_t *item;
+
+    json_array_foreach (list, i, item) {
+        if (strcmp(json_string_value(item), wanted) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void boot_arguments_are_our_own(void **state)
+{
+    (void)state;
+    use_double("{\"version\": \"1.12.1\"}");
+    assert_int_equal(fake_host_call(fake, vmm()->contribute), 0);
+    assert_true(has_boot_arg("console=ttyS0"));
+    assert_true(has_boot_arg("reboot=k"));
+    assert_true(has_boot_arg("panic=1"));
+    assert_true(has_boot_arg("pci=off"));
+    assert_false(has_boot_arg("nomodule"));
+    assert_false(has_boot_arg("i8042.nopnp"));
+}
+
+/* -- The document as requests --------------------------------------------------------------------- */
+
+static json_t *build(const char *machine, const char **reason)
+{
+    const struct configure_options options = {.guest_cid = 7, .vsock_path = "v.sock"};
+    json_t *document = json_loads(machine, 0, NULL);
+    json_t *requests;
+
+    assert_non_null(document);
+    requests = configure_build(document, &options, reason);
+    json_decref(document);
+    return requests;
+}
+
+static void requests_are_what_the_document_says(void **state)
+{
+    const char *reason = NULL;
+    json_t *requests =
+        build("{\"vcpu\": 2, \"memory_mib\": 512, \"kernel\": \"/k\", \"initramfs\": \"/i\","
+              " \"boot_args\": [\"a\", \"b=c\"],"
+              " \"drives\": [{\"id\": \"work-disk\", \"path\": \"/w\", \"read_only\": true},"
+              "              {\"id\": \"rootfs\", \"path\": \"/r\", \"root\": true}],"
+              " \"nics\": [{\"id\": \"eth0\", \"backend\": \"tap\", \"tap\": \"tap0\","
+              "             \"mac\": \"02:fc:00:00:00:01\"}]}",
+              &reason);
+    json_t *expected = json_loads(
+        "[{\"method\": \"PUT\", \"path\": \"/machine-config\","
+        "  \"body\": {\"vcpu_count\": 2, \"mem_size_mib\": 512}},"
+        " {\"method\": \"PUT\", \"path\": \"/boot-source\", \"body\": {\"kernel_image_path\": "
+        "\"/k\","
+        "  \"initrd_path\": \"/i\", \"boot_args\": \"a b=c\"}},"
+        " {\"method\": \"PUT\", \"path\": \"/drives/drive1\", \"body\": {\"drive_id\": \"drive1\","
+        "  \"is_root_device\": true, \"path_on_host\": \"/r\", \"is_read_only\": false,"
+        "  \"cache_type\": \"Writeback\"}},"
+        " {\"method\": \"PUT\", \"path\": \"/drives/drive0\", \"body\": {\"drive_id\": \"drive0\","
+        "  \"is_root_device\": false, \"path_on_host\": \"/w\", \"is_read_only\": true}},"
+        " {\"method\": \"PUT\", \"path\": \"/network-interfaces/net0\", \"body\": {"
+        "  \"iface_id\": \"net0\", \"host_dev_name\": \"tap0\","
+        "  \"guest_mac\": \"02:fc:00:00:00:01\"}},"
+        " {\"method\": \"PUT\", \"path\": \"/vsock\","
+        "  \"body\": {\"guest_cid\": 7, \"uds_path\": \"v.sock\"}}]",
+        0, NULL);
+
+    (void)state;
+    assert_non_null(requests);
+    assert_non_null(expected);
+    assert_true(json_equal(requests, expected));
+    json_decref(requests);
+    json_decref(expected);
+}
+
+static void what_firecracker_lacks_is_refused(void **state)
+{
+    char line[4096];
+    const char *reason = NULL;
+
+    (void)state;
+    assert_null(build("{\"vcpu\": 33, \"memory_mib\": 64, \"kernel\": \"/k\"}", &reason));
+    assert_string_equal(reason, "it has more than 32 processors");
+    assert_null(build("{\"vcpu\": 1, \"memory_mib\": 64}", &reason));
+    assert_string_equal(reason, "it has no kernel");
+    assert_null(build("{\"vcpu\": 1, \"memory_mib\": 64, \"kernel\": \"/k\","
+                      " \"nics\": [{\"id\": \"a\", \"backend\": \"user\"}]}",
+                      &reason));
+    assert_string_equal(reason, "a NIC of it is not a TAP");
+    (void)snprintf(
+        line, sizeof(line),
+        "{\"vcpu\": 1, \"memory_mib\": 64, \"kernel\": \"/k\", \"boot_args\": [\"%02000d\"]}", 1);
+    assert_null(build(line, &reason));
+    assert_string_equal(reason, "its kernel's arguments are longer than 1984 bytes");
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(accepts_the_double),
+        TEST(needs_a_version),
+        TEST(refuses_programs),
+        TEST(needs_kvm_unless_told_otherwise),
+        TEST(a_kernel_must_be_an_elf_file),
+        TEST(boot_arguments_are_our_own),
+        TEST(requests_are_what_the_document_says),
+        TEST(what_firecracker_lacks_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
