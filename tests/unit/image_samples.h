@@ -29,6 +29,8 @@ static inline void sample_file_write(const char *path, const struct buf *data)
 
 #define SAMPLE_PVH 1
 #define SAMPLE_VIRTIO 2 /* the drivers are built in */
+#define SAMPLE_VSOCK 4  /* so is vsock, and no console */
+#define SAMPLE_DISK 8   /* so are the bus and the disk alone */
 
 static inline void sample_kernel(struct buf *out, int flags)
 {
@@ -61,6 +63,14 @@ static inline void sample_kernel(struct buf *out, int flags)
     static const char drivers[] = "\0virtio-mmio\0virtio_blk\0virtio_console";
     if ((flags & SAMPLE_VIRTIO) != 0) {
         buf_append(out, drivers, sizeof(drivers));
+    }
+    static const char vsock[] = "\0virtio-mmio\0virtio_blk\0vmw_vsock_virtio_transport";
+    if ((flags & SAMPLE_VSOCK) != 0) {
+        buf_append(out, vsock, sizeof(vsock));
+    }
+    static const char bus[] = "\0virtio-mmio\0virtio_blk";
+    if ((flags & SAMPLE_DISK) != 0) {
+        buf_append(out, bus, sizeof(bus));
     }
     static const char banner[] = "\0Linux version %s\0Linux version " SAMPLE_VERSION " (who@where)";
     buf_append(out, banner, sizeof(banner));

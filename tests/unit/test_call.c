@@ -86,11 +86,22 @@ static int on_guest_exec(void *context, const json_t *request, int64_t timeout_m
     return 0;
 }
 
+static int on_guest_copy(void *context, const json_t *request, int64_t timeout_ms,
+                         banger_error *err)
+{
+    (void)context;
+    AUTO_FREE char *text = json_text(request);
+    note("copy", text);
+    note_int("bounded", timeout_ms > 0 && timeout_ms <= 10000);
+    return strstr(text, "missing") == NULL ? 0 : error_set(err, BANGER_ENOTFOUND, "no such file");
+}
+
 static const struct scope_services services = {.cancelled = on_cancelled,
                                                .progress = on_progress,
                                                .emit = on_emit,
                                                .spawn = on_spawn,
-                                               .guest_exec = on_guest_exec};
+                                               .guest_exec = on_guest_exec,
+                                               .guest_copy = on_guest_copy};
 
 static struct scope *scope_for(struct registry *registry, struct store *store, const char *vm_id,
                                const struct scope_services *offered)
@@ -291,13 +302,14 @@ static int act(const struct banger_host *host, struct banger_call *call)
     note_int("emit", host->emit(call, "e", "{}"));
     note_int("intend", host->resource_intend(call, "k", "k", NULL));
     note_int("exec", host->guest_exec(call, "{\"argv\":[\"x\"]}", &result));
+    note_int("copy", host->guest_copy(call, "{}"));
     return host->spawn(call, "[\"/bin/true\"]", NULL);
 }
 
 static void pure_hooks_change_nothing(void **state)
 {
     run_as(*state, HOOK_CHECK, act);
-    expect("set=-1\nemit=-1\nintend=-1\nexec=-1\n"
+    expect("set=-1\nemit=-1\nintend=-1\nexec=-1\ncopy=-1\n"
            "error=capability 'x': check: spawn is not allowed in check, which must change "
            "nothing\nhint=\n");
 }
@@ -369,6 +381,35 @@ static int spawn_and_exec(const struct banger_host *host, struct banger_call *ca
     return host->spawn(call, "[\"/bin/missing\"]", NULL);
 }
 
+static int copy_in(const struct banger_host *host, struct banger_call *call)
+{
+    static const char *const bad[] = {
+        "[]",
+        "{\"source\":\"/a\"}",
+        "{\"source\":\"a\",\"path\":\"/b\"}",
+        "{\"source\":\"/a\",\"path\":\"b\"}",
+        "{\"source\":\"/a\",\"path\":\"/\"}",
+        "{\"source\":\"/a\",\"path\":\"/b/../c\"}",
+        "{\"source\":\"/a\",\"path\":\"/b\",\"mode\":2541}", /* 04755 */
+        "{\"source\":\"/a\",\"path\":\"/b\",\"mod\":1}",
+    };
+    note_int("copied", host->guest_copy(call, "{\"source\":\"/a\",\"path\":\"/b\",\"mode\":384}"));
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        if (host->guest_copy(call, bad[i]) == 0) {
+            note("taken", bad[i]);
+        }
+    }
+    return host->guest_copy(call, "{\"source\":\"/missing\",\"path\":\"/b\"}");
+}
+
+static void copies_into_the_guest(void **state)
+{
+    run_as(*state, HOOK_POST_START, copy_in);
+    expect("copy={\"source\":\"/a\",\"path\":\"/b\",\"mode\":384}\nbounded=1\ncopied=0\n"
+           "copy={\"source\":\"/missing\",\"path\":\"/b\"}\nbounded=1\n"
+           "error=capability 'x': postStart: no such file\nhint=\n");
+}
+
 static void services_do_the_rest(void **state)
 {
     run_as(*state, HOOK_POST_START, spawn_and_exec);
@@ -384,7 +425,7 @@ static void what_is_not_offered_says_so(void **state)
     scope_unref(operation->scope);
     operation->scope = scope_for(operation->registry, NULL, NULL, NULL);
     run_as(operation, HOOK_PREPARE, act);
-    expect("set=0\nemit=-1\nintend=-1\nexec=-1\n"
+    expect("set=0\nemit=-1\nintend=-1\nexec=-1\ncopy=-1\n"
            "error=capability 'x': prepare: spawn is not offered in prepare\nhint=\n");
 }
 
@@ -523,6 +564,7 @@ int main(void)
         TEST(result_decides),
         TEST(programs_run_without_a_shell),
         TEST(services_do_the_rest),
+        TEST(copies_into_the_guest),
         TEST(what_is_not_offered_says_so),
         TEST(resources_come_back_in_cleanup),
         TEST(only_a_plugin_says_what_is_invalid),

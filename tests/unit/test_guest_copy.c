@@ -105,6 +105,45 @@ static void check_destinations(struct agent_fixture *fixture, copier copy)
     assert_false(temp_dir_has(&fixture->dir, "name"));
 }
 
+static int put(struct agent_fixture *fixture, const char *from, const char *to,
+               const struct copy_as *as, banger_error *err)
+{
+    return copy_in_as(open_copy(fixture, SERVICE_TAR_IN, temp_dir_at(&fixture->dir, to)),
+                      temp_dir_at(&fixture->dir, from), as, err);
+}
+
+static mode_t mode_of(struct agent_fixture *fixture, const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(temp_dir_at(&fixture->dir, path), &st), 0);
+    return st.st_mode & 07777;
+}
+
+/* What guest_copy does: the copy has its name before it travels, into a folder that need not be there. */
+static void test_in_as(void **state)
+{
+    struct agent_fixture *fixture = *state;
+    const struct copy_as named = {.name = "tree", .until = DEADLINE_NONE};
+    const struct copy_as secret = {.name = "tree", .mode = 0640, .until = DEADLINE_NONE};
+    banger_error err = BANGER_ERROR_INIT;
+    for (int i = 0; i < 2; i++) { /* the second does not end inside the first */
+        assert_int_equal(put(fixture, "src", "made/on/the/way/.", &named, &err), 0);
+        expect_tree(fixture, "made/on/the/way/tree");
+        assert_false(temp_dir_has(&fixture->dir, "made/on/the/way/tree/tree"));
+        assert_false(temp_dir_has(&fixture->dir, "made/on/the/way/tree/src"));
+    }
+    assert_int_equal(mode_of(fixture, "made/on"), 0755);
+    assert_int_equal(put(fixture, "src", "private/.", &secret, &err), 0);
+    assert_int_equal(mode_of(fixture, "private/tree/file"), 0640);
+    assert_int_equal(mode_of(fixture, "private/tree/empty"), 0750);
+    assert_int_equal(put(fixture, "src/file", "private/.", &secret, &err),
+                     -1); /* a folder is there */
+    assert_int_equal(put(fixture, "src/file", "private/other/.", &secret, &err), 0);
+    assert_int_equal(mode_of(fixture, "private/other/tree"), 0640);
+    assert_int_equal(put(fixture, "src/file", "secret/below/.", &named, &err), -1);
+    assert_string_equal(temp_dir_read(&fixture->dir, "secret"), "untouched");
+}
+
 static void test_in(void **state)
 {
     check_destinations(*state, to_guest);
@@ -297,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_in),
+        TEST(test_in_as),
         TEST(test_out),
         TEST(test_large_and_long),
         TEST(test_out_is_limited),

@@ -118,6 +118,21 @@ static void test_import_file(void **state)
     kernel_record_free(&found);
 }
 
+/* The agent is reached by a console's port or by vsock: a kernel without modules has one of them. */
+static void test_import_channel(void **state)
+{
+    (void)state;
+    AUTO_FREE char *path = xstrdup(temp_dir_at(&env.dir, "vsock"));
+    struct kernel_record kernel = {0};
+    write_kernel(path, SAMPLE_PVH | SAMPLE_DISK);
+    expect_nothing_left(&(struct kernel_source){.vmlinuz = path}, BANGER_EUNSUPPORTED,
+                        "virtio_console is neither");
+    write_kernel(path, SAMPLE_PVH | SAMPLE_VSOCK);
+    import(&(struct kernel_source){.vmlinuz = path}, &kernel);
+    assert_null(kernel.initramfs);
+    kernel_record_free(&kernel);
+}
+
 static void test_import_package(void **state)
 {
     (void)state;
@@ -332,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_import_file),
+        TEST(test_import_channel),
         TEST(test_import_package),
         TEST(test_delete),
         TEST(test_name_taken),
