@@ -214,7 +214,7 @@ const struct command commands_vm[] = {
         .arguments =
             ARGUMENTS({"VM", VALUE_VM_HOST, ARGUMENT_ONE}, {"PORT", VALUE_PORT, ARGUMENT_ONE}),
         .options = OPTIONS({"wait", 0, VALUE_DURATION, "TIME",
-                            "while the VM is up for less, wait for something to listen", false}),
+                            "if the VM is up for less, wait for a listener", false}),
         .examples = EXAMPLES(
             {"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | banger vm connect web 80", "by hand"},
             {"ssh -o 'ProxyCommand banger vm connect %h %p' web.vm", "for another program"}),
