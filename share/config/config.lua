@@ -38,6 +38,9 @@ return {
   -- term_timeout = "5s",   -- for a VMM to end after SIGTERM, before SIGKILL
   -- hook_timeout = "10s",  -- for a hook of a plugin that has no timeout of its own
 
+  -- How often running VMs are looked at for a disk that is full or has failed; 0: never.
+  -- health_interval = "5s",
+
   -- Folders with plugins (*.so) beside the bundled ones: absolute paths, which only root and the
   -- daemon's user can write to.
   -- plugin_dirs = {},
