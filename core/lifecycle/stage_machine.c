@@ -12,6 +12,7 @@
 #include "lifecycle/stage.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -73,26 +74,44 @@ static int connect_agent(struct operation *op, banger_error *err)
     return live_connect(op->engine, op->vm.id, agent, err) < 0 ? -1 : 1;
 }
 
-static int ended_at_once(struct operation *op, banger_error *err)
+/* How the VMM ended; NULL when it did not within that time, or well. */
+static char *end_of_vmm(struct operation *op, int64_t patience_ms)
 {
     struct process_id process;
     AUTO_CLOSE int pidfd = -1;
     int status = -1;
     if (live_process(op->engine, op->vm.id, &process, &pidfd, NULL) == 0) {
-        (void)process_wait(pidfd, deadline_in(0), &status, NULL);
+        (void)process_wait(pidfd, deadline_in(patience_ms), &status, NULL);
     }
-    AUTO_FREE char *why = vmm_end_text(status);
-    return error_set(err, BANGER_EGUEST, "%s, as soon as it was started",
-                     str_or(why, "the VMM ended"));
+    return vmm_end_text(status);
+}
+
+#define LAUNCH_GRACE_MS 100 /* what the provider has seen break is about to end */
+
+/* To what the provider saw the status is added, which only we see. */
+static int explain_launch(struct operation *op, banger_error *err)
+{
+    AUTO_FREE char *why = end_of_vmm(op, LAUNCH_GRACE_MS);
+    banger_error second = BANGER_ERROR_INIT;
+    if (why != NULL) {
+        (void)error_set(&second, BANGER_EGUEST, "%s", why);
+        error_join(err, &second);
+    }
+    return -1;
 }
 
 int stage_launch(struct operation *op, banger_error *err)
 {
     if (dispatch_provider(op->scope, op->vmm, "launch", op->vmm->plugin->vmm->launch,
                           operation_config(op, "boot_timeout"), err) < 0) {
-        return -1;
+        return explain_launch(op, err);
     }
-    return live_is_running(op->engine, op->vm.id) ? 0 : ended_at_once(op, err);
+    if (live_is_running(op->engine, op->vm.id)) {
+        return 0;
+    }
+    AUTO_FREE char *why = end_of_vmm(op, 0);
+    return error_set(err, BANGER_EGUEST, "%s, as soon as it was started",
+                     str_or(why, "the VMM ended"));
 }
 
 /* The agent's socket is the guest's front door: its owner's alone, in a folder that is its owner's
@@ -111,14 +130,18 @@ int stage_socket_access(struct operation *op, banger_error *err)
                          op->vmm->plugin->name, name);
     }
     AUTO_FREE char *path = str_format("%s/%s", op->run_dir, name);
+    /* By descriptor: the folder may be the VMM's jail, and it must not turn its socket into a link to a
+     * file of ours meanwhile. */
+    AUTO_CLOSE int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat info;
-    if (lstat(path, &info) < 0) {
+    if (fd < 0 || fstat(fd, &info) < 0) {
         return error_sys(err, errno, "the agent's socket %s", path);
     }
     if (!S_ISSOCK(info.st_mode)) {
         return error_sys(err, ENOTSOCK, "the agent's socket %s", path);
     }
-    if (chmod(path, 0600) < 0) {
+    AUTO_FREE char *place = str_format("/proc/self/fd/%d", fd);
+    if (chmod(place, 0600) < 0) {
         return error_sys(err, errno, "cannot set the mode of %s", path);
     }
     return 0;

@@ -1,0 +1,183 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The firecracker provider with real guests, in a host network of the suite's own. The VMM is the contract
+# double (tests/fixtures/firecracker), which boots them in QEMU: what passes here keeps Firecracker's
+# contract. The last part runs a real Firecracker where there is one, and is skipped elsewhere.
+
+load common
+load netns
+
+# A folder with the double as `firecracker`, and beside it how it is to behave.
+# shellcheck disable=SC2034,SC2154 # common.bash's
+double_folder=$BATS_FILE_TMPDIR/double
+common_config="$patient, vm = { vmm = 'firecracker' }, plugins = { firecracker = {
+  binary = '$double_folder/firecracker', require_kvm = false } }"
+
+# behave JSON: what the next double does (tests/fixtures/firecracker/misbehave.py).
+behave() { echo "$1" >"$double_folder/behave.json"; }
+
+setup_file() {
+  mkdir -p "$BATS_FILE_TMPDIR/double"
+  ln -s "$repo/tests/fixtures/firecracker/firecracker" "$BATS_FILE_TMPDIR/double/firecracker"
+  setup_network
+}
+
+teardown_file() { teardown_network; }
+
+setup() {
+  can_make_namespaces || skip "network namespaces and TAP devices need root here"
+  servers=()
+  behave '{}'
+}
+
+# QEMU goes a moment after a double that was killed.
+teardown() {
+  can_make_namespaces || return 0
+  explain_failure
+  stop_servers
+  for name in $(banger ps -a -q); do banger vm delete "$name"; done
+  for pid in $(pgrep -f "qemu.*$BANGER_HOME/state/vms/" || true); do ended "$pid" 30; done
+  assert_nothing_left
+  is "$(network_left)" ""
+}
+
+of() { banger vm show "$1" --json | json "$2"; }
+vmm_log() { cat "$BANGER_HOME/state/vms/$(of "$1" 'data["id"]')/vmm.log"; }
+
+@test "firecracker: a guest boots, execs over vsock, reaches the network, and stops when asked" {
+  serve_internet 7100 hello
+  banger vm run -d --name fire
+  is "$(of fire 'data["providers"]["vmm"], data["providers"]["network"]')" "firecracker bridge"
+  is "$(banger vm exec fire -- sh -c 'echo out; echo err >&2; exit 7' 2>/dev/null || echo "status $?")" $'out\nstatus 7'
+  head -c 3000000 /dev/urandom >"$BATS_TEST_TMPDIR/blob"
+  is "$(banger vm exec fire -- sha256sum <"$BATS_TEST_TMPDIR/blob" | cut -d' ' -f1)" \
+    "$(sha256sum <"$BATS_TEST_TMPDIR/blob" | cut -d' ' -f1)"
+  is "$(guest_ask fire 10.99.0.2 7100)" "hello 10.99.0.1"
+  banger vm exec fire -- sh -c 'echo kept >/root/kept; echo said >/dev/console'
+  says "$BANGER_HOME/state/vms/$(of fire 'data["id"]')/console.log" said
+  is "$(stat -c %a "$BANGER_HOME"/run/vms/*/api.sock "$BANGER_HOME"/run/vms/*/v.sock | paste -sd' ')" "600 600"
+  banger vm stop --timeout 60s fire 2>"$BATS_TEST_TMPDIR/stop"
+  run ! grep -q TERM "$BATS_TEST_TMPDIR/stop"
+  is "$(of fire 'data["state"]')" stopped
+  banger vm start fire
+  is "$(banger vm exec fire -- cat /root/kept)" kept
+}
+
+@test "firecracker: killed, it leaves nothing; by itself ended, the VM says so" {
+  banger vm run -d --name fire
+  pid=$(of fire 'data["pid"]')
+  banger vm kill -s KILL fire
+  is "$(of fire 'data["state"]')" stopped
+  run ! kill -0 "$pid"
+  banger vm start fire
+  kill -SEGV "$(of fire 'data["pid"]')"
+  event vm.ended fire
+  is "$(of fire 'data["state"]')" error
+  has_error=$(of fire 'data["last_error"]')
+  [[ "$has_error" == *SEGV* ]]
+}
+
+@test "firecracker: a guest that does not hear Ctrl-Alt-Del is ended all the same" {
+  behave "{\"ignore_ctrl_alt_del\": true, \"record\": \"$BATS_TEST_TMPDIR/requests\"}"
+  banger vm run -d --name fire
+  victim=$(daemon_pid)
+  kill -KILL "$victim"
+  ended "$victim"
+  rm "$BANGER_HOME"/run/vms/*/v.sock # the next daemon cannot ask the agent: the keys are what is left
+  banger vm stop --timeout 1s fire 2>"$BATS_TEST_TMPDIR/stop"
+  grep -q SendCtrlAltDel "$BATS_TEST_TMPDIR/requests"
+  grep -q "did not end within 1000 ms: sending TERM" "$BATS_TEST_TMPDIR/stop"
+  is "$(of fire 'data["state"]')" stopped
+}
+
+@test "firecracker: paused and resumed" {
+  banger vm run -d --name fire
+  banger vm pause fire
+  is "$(of fire 'data["state"], data["paused"]')" "running True"
+  run -125 banger vm exec fire -- true
+  has "is paused"
+  banger vm resume fire
+  is "$(banger vm exec fire -- echo alive)" alive
+  banger vm pause fire
+  banger vm stop --timeout 60s fire 2>"$BATS_TEST_TMPDIR/stop"
+  run ! grep -q TERM "$BATS_TEST_TMPDIR/stop"
+  grep -c . <(vmm_log fire)
+}
+
+@test "firecracker: a daemon that was killed finds it again, and its guest" {
+  banger vm run -d --name fire
+  pid=$(of fire 'data["pid"]')
+  victim=$(daemon_pid)
+  kill -KILL "$victim"
+  ended "$victim"
+  is "$(banger vm exec fire -- echo alive)" alive
+  is "$(of fire 'data["pid"]')" "$pid"
+  run ! grep -q "its VMM does not answer" "$BANGER_HOME/state/bangerd.log"
+  banger vm stop fire
+}
+
+@test "firecracker: killed while it launches, nothing is left but the record" {
+  behave '{"on": {"PUT /actions": "slow"}}'
+  banger vm create --name fire
+  banger vm start fire >/dev/null 2>"$BATS_TEST_TMPDIR/progress" 3>&- &
+  client=$!
+  says "$BATS_TEST_TMPDIR/progress" launch
+  timeout 60 bash -c 'until [ -S "$(echo "$1"/run/vms/*/v.sock)" ]; do :; done' - "$BANGER_HOME"
+  victim=$(daemon_pid)
+  kill -KILL "$victim"
+  ended "$victim"
+  wait "$client" || true
+  is "$(of fire 'data["state"]')" error
+  is "$(find "$BANGER_HOME/run/vms" -mindepth 1)" ""
+  behave '{}'
+  banger vm start fire
+  is "$(banger vm exec fire -- echo alive)" alive
+}
+
+@test "firecracker: what it refuses, and how it ends, is in the error; nothing is left" {
+  banger vm create --name fire
+  behave '{"on": {"PUT /network-interfaces/net0": {"fault": "Open tap device failed"}}}'
+  run -1 banger vm start fire
+  has "PUT /network-interfaces/net0: Firecracker refused it (400): Open tap device failed"
+  has "vmm.log"
+  for code in 1 2 148 149 150 151 152 153 154 156 157; do
+    behave "{\"exit\": $code}"
+    run -1 banger vm start fire
+    has "Firecracker ended at once: the double ends at once, as told"
+    has "status $code"
+    is "$(find "$BANGER_HOME/run/vms" -mindepth 1)" ""
+  done
+  is "$(of fire 'data["state"]')" error
+}
+
+@test "firecracker: a guest that ends at once" {
+  banger vm create --name fire --boot-arg init=/none --boot-arg rdinit=/none
+  run -1 banger vm start fire
+  has "the guest ended before its agent answered"
+}
+
+@test "firecracker: auto takes it only where it can work" {
+  banger daemon stop
+  echo "return { $patient, plugins = { firecracker = { binary = '$double_folder/firecracker' } } }" >"$BANGER_HOME/config.lua"
+  run banger doctor --json
+  if [ "$(json 'data["providers"]["vmm"]' <<<"$output")" != firecracker ]; then
+    has "needs KVM" # and QEMU is taken
+    is "$(json 'data["providers"]["vmm"]' <<<"$output")" qemu
+    run -125 banger vm run --rm --vmm firecracker -- true
+    has "needs KVM"
+  fi
+  banger daemon stop
+  echo "return { $patient, plugins = { firecracker = { binary = '$double_folder/firecracker', require_kvm = false } } }" >"$BANGER_HOME/config.lua"
+  banger vm run -d --name user --network user # which Firecracker does not have
+  is "$(of user 'data["providers"]["vmm"]')" qemu
+  run -125 banger vm run --rm --vmm firecracker --network user -- true
+  has "needs nic:user, which vmm 'firecracker' does not offer"
+  banger vm delete user
+  banger daemon stop
+  configure
+}
+
+@test "firecracker: doctor names the version" {
+  run banger doctor
+  has "Firecracker v1.13.0 (contract double)"
+}
