@@ -22,6 +22,7 @@ static void link_read(struct rtnl_link *from, struct link *link)
         .master = rtnl_link_get_master(from),
         .up = (rtnl_link_get_flags(from) & IFF_UP) != 0,
         .carrier = rtnl_link_get_carrier(from) != 0,
+        .group = rtnl_link_get_group(from),
     };
     (void)snprintf(link->name, sizeof(link->name), "%s", str_or(rtnl_link_get_name(from), ""));
     (void)snprintf(link->kind, sizeof(link->kind), "%s", str_or(rtnl_link_get_type(from), ""));
@@ -111,6 +112,9 @@ int link_change(const struct link *link, const struct link_change *change, bange
     }
     if (message != NULL && change->master >= 0) {
         (void)nla_put_u32(message, IFLA_MASTER, (uint32_t)change->master);
+    }
+    if (message != NULL && change->group != 0) {
+        (void)nla_put_u32(message, IFLA_GROUP, change->group);
     }
     int result = netlink_send(&message, 1);
     return result < 0

@@ -18,7 +18,8 @@ struct link {
     char alias[ALIAS_MAX]; /* "": none */
     int master;            /* index of the bridge it is a port of; 0: none */
     bool up;
-    bool carrier;                  /* of a TAP: a program has it open */
+    bool carrier;   /* of a TAP: a program has it open */
+    unsigned group; /* 0: the kernel's default, which all have that were not marked */
     unsigned char mac[MAC_LENGTH]; /* zeros: none of that length */
 };
 
@@ -37,6 +38,7 @@ struct link_change {
     int master;        /* index; -1: as it is; 0: no longer a port */
     bool raise;        /* false: as it is */
     bool lower;        /* likewise */
+    unsigned group;    /* 0: as it is */
 };
 int link_change(const struct link *link, const struct link_change *change, banger_error *err);
 

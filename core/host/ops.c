@@ -34,6 +34,8 @@ static const struct op_row table[] = {
                                                   {"address6", op_check_ip6,   true}}},
     {"tap.release",    false, op_tap_release,    {{"bridge",  op_check_bridge, false},
                                                   {"tap",     op_check_tap,    false}}},
+    {"tap.lend",       false, op_tap_lend,       {{"tap",     op_check_tap,    false},
+                                                  {"uid",     op_check_uid,    false}}},
     {"nat.check",      true,  op_nat_check,      {{"uplink",  op_check_uplink, false}}},
     {"nat.on",         false, op_nat_on,         {{"bridge",  op_check_bridge, false},
                                                   {"address", op_check_ip4,    false},

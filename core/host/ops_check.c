@@ -184,6 +184,14 @@ int op_check_path(const char *name, const json_t *value, banger_error *err)
     return text != NULL ? name_check_path(name, text, err) : refuse(name, value, "a path", err);
 }
 
+int op_check_uid(const char *name, const json_t *value, banger_error *err)
+{
+    json_int_t uid = json_integer_value(value);
+    return json_is_integer(value) && uid > 0 && uid < UINT32_MAX /* (uid_t)-1 is nobody */
+               ? 0
+               : refuse(name, value, "the id of a user other than root", err);
+}
+
 int op_check_count(const char *name, const json_t *value, banger_error *err)
 {
     return json_is_integer(value) && json_integer_value(value) > 0

@@ -34,7 +34,9 @@ int op_check_bool(const char *name, const json_t *value, banger_error *err);
 int op_check_size(const char *name, const json_t *value, banger_error *err); /* 0 to 256 */
 /* [{"proto":"tcp|udp","host_ip","host_port","guest_port"}] */
 int op_check_ports(const char *name, const json_t *value, banger_error *err);
-int op_check_path(const char *name, const json_t *value, banger_error *err);  /* absolute, plain */
+int op_check_path(const char *name, const json_t *value, banger_error *err); /* absolute, plain */
+int op_check_uid(const char *name, const json_t *value,
+                 banger_error *err); /* a user's, not root's */
 int op_check_count(const char *name, const json_t *value, banger_error *err); /* 1 or more */
 int op_check_chunk(const char *name, const json_t *value, banger_error *err); /* of a snapshot */
 

@@ -111,6 +111,15 @@ int op_tap_acquire(struct host *host, const struct op_call *call, json_t *result
     return 0;
 }
 
+int op_tap_lend(struct host *host, const struct op_call *call, json_t *result, banger_error *err)
+{
+    (void)result;
+    uid_t uid = (uid_t)json_get_int(call->args, "uid", 0);
+    return check_tap_of_vm(call, err) < 0
+               ? -1
+               : tap_lend(host, call->vm_id, text_of(call, "tap"), uid, err);
+}
+
 int op_tap_release(struct host *host, const struct op_call *call, json_t *result, banger_error *err)
 {
     (void)result;

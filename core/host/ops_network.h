@@ -20,6 +20,7 @@ int op_tap_acquire(struct host *host, const struct op_call *call, json_t *result
                    banger_error *err);
 int op_tap_release(struct host *host, const struct op_call *call, json_t *result,
                    banger_error *err);
+int op_tap_lend(struct host *host, const struct op_call *call, json_t *result, banger_error *err);
 
 /* {"uplinks": [...], "drops": [chains of others that drop what is forwarded]} */
 int op_nat_check(struct host *host, const struct op_call *call, json_t *result, banger_error *err);

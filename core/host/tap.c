@@ -153,6 +153,34 @@ int tap_acquire(struct host *host, const char *vm_id, const char *bridge, const 
     return tap_create(name, alias, &link, err) < 0 ? -1 : hand_over(&link, &change, err);
 }
 
+/* The mark (a link's group) of a device that another user may open: it does not go back to the pool,
+ * whatever becomes of us. The kernel tells nobody who a TAP's owner is but in sysfs. */
+#define GROUP_LENT 0x6c656e74u /* "lent" */
+
+int tap_lend(const struct host *host, const char *vm_id, const char *name, uid_t uid,
+             banger_error *err)
+{
+    const struct link_change mark = {.master = -1, .group = GROUP_LENT};
+    struct ifreq request = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)};
+    struct link link;
+    if (link_find(name, &link, err) < 0) {
+        return -1;
+    }
+    if (!alias_is(host, &link, vm_id)) {
+        return error_set(err, BANGER_EBUSY, "the network link '%s' is not this VM's", name);
+    }
+    if (link_change(&link, &mark, err) < 0) {
+        return -1;
+    }
+    (void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    AUTO_CLOSE int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0 ||
+        ioctl(fd, TUNSETOWNER, (unsigned long)uid) < 0) {
+        return error_sys(err, errno, "cannot lend the TAP device '%s'", name);
+    }
+    return 0;
+}
+
 int tap_release(struct host *host, const char *vm_id, const char *name, banger_error *err)
 {
     struct link link;
@@ -164,7 +192,7 @@ int tap_release(struct host *host, const char *vm_id, const char *name, banger_e
         error_join(err, &sought);
         return -1;
     }
-    if (!alias_is(host, &link, vm_id) || tap_pool_give(host, &link)) {
+    if (!alias_is(host, &link, vm_id) || (link.group != GROUP_LENT && tap_pool_give(host, &link))) {
         return 0;
     }
     return link_delete(&link, err);

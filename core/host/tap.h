@@ -22,6 +22,9 @@ int tap_create(const char *name, const char *alias, struct link *link, banger_er
  * be NULL. */
 int tap_acquire(struct host *host, const char *vm_id, const char *bridge, const char *name,
                 bool *pooled, banger_error *err);
+/* Lets a user other than ours open this VM's TAP; its release deletes it. Idempotent. */
+int tap_lend(const struct host *host, const char *vm_id, const char *name, uid_t uid,
+             banger_error *err);
 /* Goes back to the pool, or is deleted. Idempotent. A link of that name that is not this VM's is left
  * alone, and is a success: ours is gone. */
 int tap_release(struct host *host, const char *vm_id, const char *name, banger_error *err);

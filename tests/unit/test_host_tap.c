@@ -109,6 +109,45 @@ static void test_only_our_user_attaches(void **state)
     assert_int_equal(status, 0);
 }
 
+/* Whether this user may attach to the TAP, through a /dev/net/tun that is open for all. */
+static bool may_attach(uid_t uid)
+{
+    int status = -1;
+    AUTO_CLOSE int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    pid_t child = fork();
+    if (child == 0) {
+        struct ifreq request = {.ifr_name = TAP, .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+        _exit(setuid(uid) == 0 && ioctl(fd, TUNSETIFF, &request) == 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status == 0;
+}
+
+static void test_lent_to_one_user(void **state)
+{
+    (void)state;
+    NETNS_REQUIRE();
+    assert_fails(tap_lend(host, VM_ID, TAP, 65533, err), BANGER_ENOTFOUND, TAP);
+    assert_ok(tap_pool_resize(host, 1, err));
+    assert_ok(tap_acquire(host, VM_ID, "br-fc", TAP, NULL, err));
+    assert_false(may_attach(65533));
+    assert_fails(tap_lend(host, OTHER_VM_ID, TAP, 65533, err), BANGER_EBUSY, "is not this VM's");
+    assert_ok(tap_lend(host, VM_ID, TAP, 65533, err));
+    assert_ok(tap_lend(host, VM_ID, TAP, 65533, err));
+    assert_true(may_attach(65533));
+    assert_false(may_attach(65534));
+    assert_vm_tap(TAP, VM_ID);
+
+    /* Another VM must not get one that this user may open. */
+    struct link before;
+    assert_ok(link_find(TAP, &before, err));
+    assert_ok(tap_release(host, VM_ID, TAP, err));
+    AUTO_FREE char *left = netns_ask("ip -o link show");
+    AUTO_FREE char *start = str_format("%d: ", before.index);
+    assert_null(strstr(left, start));
+    assert_ok(tap_pool_resize(host, 0, err));
+}
+
 static void test_foreign_names(void **state)
 {
     (void)state;
@@ -503,6 +542,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_NETNS(test_create),
         IN_NETNS(test_only_our_user_attaches),
+        IN_NETNS(test_lent_to_one_user),
         IN_NETNS(test_foreign_names),
         IN_NETNS(test_acquire_without_a_pool),
         IN_NETNS(test_acquire_needs_our_bridge),
