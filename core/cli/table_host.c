@@ -66,7 +66,8 @@ const struct command commands_host[] = {
         .description =
             "From a Debian package (a file, or a name to be downloaded), or from a kernel\n"
             "file and the folder of its modules. An initramfs with banger's agent is made\n"
-            "for it.",
+            "for it. A kernel file without modules has all that guests need built in, and\n"
+            "boots their disks directly.",
         .options = OPTIONS(
             {"deb", 0, VALUE_PACKAGE, "PACKAGE|FILE", "a package's name, or a .deb file", false},
             {"vmlinuz", 0, VALUE_FILE, "FILE", "a bzImage or an ELF vmlinux", false},
