@@ -66,7 +66,7 @@ static int open_below(const char *folder, const char *path, int flags, struct st
 
 static int open_base(const struct host *host, const struct snapshot_plan *plan, banger_error *err)
 {
-    struct stat status;
+    struct stat status = {0};
     AUTO_CLOSE int fd = open_below(host->state_dir, plan->base, O_RDONLY, &status, err);
     if (fd < 0) {
         return -1;
@@ -85,7 +85,7 @@ static int open_own(const struct host *host, const char *vm_id, const char *path
                     banger_error *err)
 {
     AUTO_FREE char *folder = str_format("%s/vms/%s", host->state_dir, vm_id);
-    struct stat status;
+    struct stat status = {0};
     int fd = open_below(folder, path, O_RDWR, &status, err);
     *sectors = fd >= 0 ? (uint64_t)status.st_size / SECTOR : 0;
     return fd;

@@ -98,7 +98,7 @@ static int accepts(struct scope *scope, struct capability *capability, enum prov
                    const struct capability *vmm, banger_error *err)
 {
     const char *missing = missing_feature(capability, kind, vmm);
-    if (missing != NULL) {
+    if (vmm != NULL && missing != NULL) {
         return error_set(err, BANGER_EUNSUPPORTED,
                          "%s '%s' needs %s, which vmm '%s' does not offer", kind_names[kind],
                          capability->plugin->name, missing, vmm->plugin->name);

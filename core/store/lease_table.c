@@ -4,6 +4,8 @@
 #include "base/cleanup.h"
 #include "store/sql.h"
 
+#include <inttypes.h>
+
 static int find_own(struct store *store, const struct lease_pool *pool, const char *vm_id,
                     int64_t *number, banger_error *err)
 {
@@ -24,8 +26,9 @@ static int find_own(struct store *store, const struct lease_pool *pool, const ch
 
 static int no_number(const struct lease_pool *pool, banger_error *err)
 {
-    (void)error_set(err, BANGER_EBUSY, "all %lld of %s's %s are in use",
-                    (long long)(pool->last - pool->first + 1), pool->owner, pool->name);
+    (void)error_set(err, BANGER_EBUSY,
+                    "all of %s's numbers are in use: %s, %" PRId64 " to %" PRId64, pool->owner,
+                    pool->name, pool->first, pool->last);
     return error_hint(err, "delete VMs that are no longer needed: banger vm list --all");
 }
 

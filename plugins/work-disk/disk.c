@@ -105,7 +105,7 @@ static int write_from_seed(const struct banger_host *host, struct banger_call *c
                            int to, const char *temporary)
 {
     const struct work_disk *disk = context;
-    struct stat seed;
+    struct stat seed = {0};
     int from = open_seed(host, call, disk->seed, &seed);
     int result = from < 0 ? -1 : copy_seed(host, call, from, to, seed.st_size);
 

@@ -76,13 +76,13 @@ teardown() {
   banger vm stats deb
 
   banger vm exec deb -- sh -c 'echo kept >/root/file'
-  run -0 banger vm stop deb
+  run -0 banger vm stop --timeout 2m deb
   [[ "$output" != *"sending TERM"* ]]
   run -0 banger vm logs deb
   has "reboot.target" # systemd's own way down
   banger vm start deb
   is "$(banger vm exec deb -- cat /root/file)" kept
   # At once, while systemd is being executed: it has no handler for the signal yet.
-  run -0 banger vm stop deb
+  run -0 banger vm stop --timeout 2m deb
   [[ "$output" != *"sending TERM"* ]]
 }
