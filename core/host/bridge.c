@@ -83,12 +83,75 @@ static int check_tun(banger_error *err)
     return error_hint(err, "load the kernel module 'tun' (modprobe tun)");
 }
 
+/* How many ports it has, and the first of them. */
+static int count_ports(const struct link *bridge, struct link *first, size_t *count,
+                       banger_error *err)
+{
+    AUTO_FREE struct link *links = NULL;
+    size_t all = 0;
+    if (link_list("", &links, &all, err) < 0) {
+        return -1;
+    }
+    *count = 0;
+    for (size_t i = 0; i < all; i++) {
+        if (links[i].master == bridge->index && (*count)++ == 0) {
+            *first = links[i];
+        }
+    }
+    return 0;
+}
+
+static bool has_address(const struct address *list, size_t count, const struct address *wanted)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (address_equal(&list[i], wanted) && list[i].prefix == wanted->prefix) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Another address would cut those off who have the present one as their gateway. */
+static int check_address(const struct link *bridge, const char *text, banger_error *err)
+{
+    AUTO_FREE struct address *list = NULL;
+    struct address wanted;
+    struct link port;
+    size_t count = 0;
+    size_t ports = 0;
+    if (address_parse(text, &wanted, err) < 0 ||
+        address_list(bridge, wanted.family, &list, &count, err) < 0) {
+        return -1;
+    }
+    if (count == 0 || has_address(list, count, &wanted)) {
+        return 0;
+    }
+    if (count_ports(bridge, &port, &ports, err) < 0) {
+        return -1;
+    }
+    if (ports == 0) {
+        return 0;
+    }
+    char present[ADDRESS_TEXT_MAX];
+    address_format(&list[0], present);
+    (void)error_set(
+        err, BANGER_EBUSY,
+        "the bridge '%s' has the address %s and ports that use it, '%s' first: it cannot "
+        "become %s",
+        bridge->name, present, port.name, text);
+    return error_hint(err, "stop the VMs that run, or keep the range as it was");
+}
+
 int bridge_check(const struct host *host, const struct bridge_plan *plan, banger_error *err)
 {
     banger_error sought = BANGER_ERROR_INIT;
     struct link link;
-    if (bridge_find(host, plan->name, &link, &sought) < 0 && sought.code != BANGER_ENOTFOUND) {
+    bool there = bridge_find(host, plan->name, &link, &sought) == 0;
+    if (!there && sought.code != BANGER_ENOTFOUND) {
         error_join(err, &sought);
+        return -1;
+    }
+    if (there && check_address(&link, plan->address, err) < 0) {
         return -1;
     }
     if (route_check_overlap(plan->address, plan->name, err) < 0 ||
@@ -320,9 +383,9 @@ int bridge_ensure(const struct host *host, const struct bridge_plan *plan, bool 
 
 static int remove_locked(const struct host *host, const char *name, banger_error *err)
 {
-    AUTO_FREE struct link *links = NULL;
     size_t count = 0;
     struct link bridge;
+    struct link port;
     banger_error sought = BANGER_ERROR_INIT;
     if (bridge_find(host, name, &bridge, &sought) < 0) {
         /* A stranger's link of that name: ours is gone. */
@@ -332,14 +395,12 @@ static int remove_locked(const struct host *host, const char *name, banger_error
         error_join(err, &sought);
         return -1;
     }
-    if (link_list("", &links, &count, err) < 0) {
+    if (count_ports(&bridge, &port, &count, err) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (links[i].master == bridge.index) {
-            return error_set(err, BANGER_EBUSY, "'%s' is still a port of the bridge '%s'",
-                             links[i].name, name);
-        }
+    if (count > 0) {
+        return error_set(err, BANGER_EBUSY, "'%s' is still a port of the bridge '%s'", port.name,
+                         name);
     }
     return link_delete(&bridge, err);
 }

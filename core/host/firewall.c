@@ -283,7 +283,7 @@ static int install(struct host *host, const struct firewall_plan *plan, const ch
 }
 
 static int ensure_locked(struct host *host, const struct firewall_plan *plan, const char *prefix,
-                         banger_error *err)
+                         bool *created, banger_error *err)
 {
     enum firewall_state states[TABLES];
     AUTO_FREE char *text = policy(host, plan, prefix, true);
@@ -296,18 +296,26 @@ static int ensure_locked(struct host *host, const struct firewall_plan *plan, co
         return -1;
     }
     firewall_seal_set(host, plan->bridge, text, before + 1);
+    for (size_t i = 0; i < TABLES; i++) {
+        *created = *created || states[i] == FIREWALL_ABSENT;
+    }
     return 0;
 }
 
-int firewall_ensure(struct host *host, const struct firewall_plan *plan, banger_error *err)
+int firewall_ensure(struct host *host, const struct firewall_plan *plan, bool *created,
+                    banger_error *err)
 {
+    bool made = false;
     char prefix[ADDRESS_TEXT_MAX];
     if (firewall_check_bridge(plan->bridge, err) < 0 || check_plan(plan, prefix, err) < 0) {
         return -1;
     }
     (void)pthread_mutex_lock(&making);
-    int result = ensure_locked(host, plan, prefix, err);
+    int result = ensure_locked(host, plan, prefix, &made, err);
     (void)pthread_mutex_unlock(&making);
+    if (created != NULL) {
+        *created = made;
+    }
     return result;
 }
 

@@ -27,8 +27,9 @@ struct firewall_plan {
 };
 
 /* Makes both tables; where ours are there, their rules are replaced in one transaction and what lies
- * in sets and maps stays. */
-int firewall_ensure(struct host *host, const struct firewall_plan *plan, banger_error *err);
+ * in sets and maps stays. `created` (may be NULL): one was not there, so no guest lies in it. */
+int firewall_ensure(struct host *host, const struct firewall_plan *plan, bool *created,
+                    banger_error *err);
 /* EUNSUPPORTED: no nf_tables here; EBUSY: a foreign table has the name. Changes nothing. */
 int firewall_check(struct host *host, const char *bridge, banger_error *err);
 /* Idempotent. A foreign table is left alone, and is a success: ours is gone. */

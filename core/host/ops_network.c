@@ -2,11 +2,15 @@
 /* The devices: a bridge for all, a TAP for each. */
 #include "host/ops_network.h"
 
+#include "base/cleanup.h"
 #include "base/failpoint.h"
 #include "base/json.h"
 #include "base/name.h"
+#include "base/str.h"
+#include "host/alias.h"
 #include "host/bridge.h"
 #include "host/firewall.h"
+#include "host/firewall_table.h"
 #include "host/tap.h"
 #include "host/tap_pool.h"
 
@@ -29,12 +33,55 @@ static struct bridge_plan plan_of(const struct op_call *call)
 
 /* -- What all VMs share --------------------------------------------------------------------------- */
 
+/* A TAP of a VM of ours that should be connected and is not: the bridge or the rules have been removed
+ * by another. One that is a port of another bridge is not ours to judge. */
+static bool has_lost_place(const struct host *host, const struct link *link, int bridge,
+                           const struct nft_element *macs, size_t count)
+{
+    if (!str_starts(link->name, TAP_PREFIX) || strcmp(link->kind, "tun") != 0 ||
+        alias_is(host, link, ALIAS_POOL) || (link->master != 0 && link->master != bridge)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp((const char *)macs[i].key, link->name, IFNAMSIZ) == 0) {
+            return link->master == 0;
+        }
+    }
+    return true;
+}
+
+static int count_lost(const struct host *host, const char *name, size_t *lost, banger_error *err)
+{
+    AUTO_FREE struct nft_element *macs = NULL;
+    AUTO_FREE struct link *links = NULL;
+    struct link bridge = {.index = -1}; /* none */
+    char prefix[ALIAS_MAX];
+    size_t count = 0;
+    size_t mac_count = 0;
+    alias_format(host, "", prefix);
+    if (link_list(prefix, &links, &count, err) < 0 ||
+        firewall_read(FIREWALL_BRIDGE, name, "macs", &macs, &mac_count, err) < 0) {
+        return -1;
+    }
+    (void)bridge_find(host, name, &bridge, NULL);
+    *lost = 0;
+    for (size_t i = 0; i < count; i++) {
+        *lost += has_lost_place(host, &links[i], bridge.index, macs, mac_count);
+    }
+    return 0;
+}
+
 int op_network_check(struct host *host, const struct op_call *call, json_t *result,
                      banger_error *err)
 {
-    (void)result;
     const struct bridge_plan plan = plan_of(call);
-    return bridge_check(host, &plan, err) < 0 ? -1 : firewall_check(host, plan.name, err);
+    size_t lost = 0;
+    if (bridge_check(host, &plan, err) < 0 || firewall_check(host, plan.name, err) < 0 ||
+        (call->vm_id == NULL && count_lost(host, plan.name, &lost, err) < 0)) {
+        return -1;
+    }
+    json_put(result, "lost", json_integer((json_int_t)lost));
+    return 0;
 }
 
 /* The rules come before the devices that they are about: there is no moment without them. */
@@ -48,14 +95,15 @@ int op_network_ensure(struct host *host, const struct op_call *call, json_t *res
         .prefix6 = plan.address6,
         .isolate = json_is_true(json_object_get(call->args, "isolate")),
     };
-    bool created = false;
-    if (firewall_ensure(host, &rules, err) < 0 ||
+    bool rules_made = false;
+    bool bridge_made = false;
+    if (firewall_ensure(host, &rules, &rules_made, err) < 0 ||
         failpoint("network.ensure", "firewall-made", err) < 0 ||
-        bridge_ensure(host, &plan, &created, err) < 0 ||
+        bridge_ensure(host, &plan, &bridge_made, err) < 0 ||
         failpoint("network.ensure", "bridge-made", err) < 0) {
         return -1;
     }
-    json_put(result, "created", json_boolean(created));
+    json_put(result, "created", json_boolean(rules_made || bridge_made));
     size_t pool = (size_t)json_integer_value(json_object_get(call->args, "pool"));
     return tap_pool_resize(host, pool, err);
 }

@@ -5,10 +5,12 @@
 
 #include "host/ops.h"
 
-/* Whether the bridge could be made. */
+/* Whether the bridge could be made. {"lost"}: asked for the host, how many VMs' TAPs are not connected
+ * as they should be. */
 int op_network_check(struct host *host, const struct op_call *call, json_t *result,
                      banger_error *err);
-/* The bridge, its tables and the pool of warm TAPs: what all VMs share. */
+/* The bridge, its tables and the pool of warm TAPs: what all VMs share. {"created"}: the bridge or a
+ * table was not there, so VMs that run have lost their place in it. */
 int op_network_ensure(struct host *host, const struct op_call *call, json_t *result,
                       banger_error *err);
 /* All of that, taken away; EBUSY while a VM uses it. */

@@ -7,6 +7,7 @@
 #include "lifecycle/direct_boot.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/live.h"
+#include "lifecycle/network.h"
 #include "lifecycle/precheck.h"
 #include "lifecycle/request.h"
 #include "lifecycle/spec.h"
@@ -79,6 +80,7 @@ static int take_back(struct operation *op, banger_error *err)
         dispatch_hook(op->scope, HOOK_RECONCILED, &second) < 0) {
         error_join(err, &second);
     }
+    network_tell_others(op);
     return -1;
 }
 

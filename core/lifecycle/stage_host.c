@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "lifecycle/compose.h"
+#include "lifecycle/network.h"
 #include "lifecycle/stage.h"
 
 #include <errno.h>
@@ -50,11 +51,13 @@ int stage_preflight(struct operation *op, banger_error *err)
 
 int stage_bridge(struct operation *op, banger_error *err)
 {
-    if (remember_providers(op, err) < 0) {
+    if (remember_providers(op, err) < 0 ||
+        dispatch_provider(op->scope, op->network, "ensure", op->network->plugin->network->ensure, 0,
+                          err) < 0) {
         return -1;
     }
-    return dispatch_provider(op->scope, op->network, "ensure", op->network->plugin->network->ensure,
-                             0, err);
+    network_tell_others(op);
+    return 0;
 }
 
 int stage_socket_dir(struct operation *op, banger_error *err)

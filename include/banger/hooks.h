@@ -40,8 +40,9 @@ struct banger_hooks {
     banger_hook configure;
     /* The VM's record is about to go: forget what was kept for it across runs. */
     banger_hook deleted;
-    /* The daemon has come back and found this VM running, or a configure of it has failed: rebuild
-     * what lived in the daemon's memory, and make what the VM's settings say and no more. Idempotent. */
+    /* The daemon has come back and found this VM running, or a configure of it has failed, or what the
+     * VMs of its network share has been made anew: rebuild what lived in the daemon's memory, and make
+     * what the VM's settings say and no more. Idempotent. */
     banger_hook reconciled;
 };
 

@@ -75,7 +75,8 @@ struct banger_network {
 
     banger_hook check;
     /* Optional. What all VMs share, e.g. the bridge. What capabilities need to know of the VM's addresses
-     * in `prepare` is stored here (set_json). */
+     * in `prepare` is stored here (set_json). Where it stores `made` as true it has made that anew, and
+     * VMs that run have lost their place in it: the hook `reconciled` is called for each of them. */
     banger_hook ensure;
     /* Optional. What this VM alone has, e.g. its TAP, journaled. */
     banger_hook acquire;

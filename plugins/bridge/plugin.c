@@ -8,10 +8,14 @@
  * 2. `ensure` makes what all VMs share and tells the capabilities the VM's addresses (runtime.bridge.*),
  *    so that NAT and DNS can prepare; `acquire` takes the TAP, journaled; `contribute` describes the
  *    NIC and what the guest sets up.
- * 3. Everything privileged is a host operation (host->host_op): this file only decides.
+ * 3. What all share may go while VMs run: `nft flush ruleset`, a restart of nftables.service. Whoever
+ *    makes it again (ensure) says so, `made`; the core then tells the VMs that run (reconciled), and
+ *    each takes its place again. The daemon's restart tells them too.
+ * 4. Everything privileged is a host operation (host->host_op): this file only decides.
  */
 #include "subnet.h"
 
+#include <arpa/inet.h>
 #include <banger/json.h>
 #include <banger/plugin.h>
 #include <string.h>
@@ -88,13 +92,57 @@ static json_t *bridge_address(const struct net *net)
     return json_sprintf("%s/%d", net->gateway, net->subnet.bits);
 }
 
+/* Each is written into guests' resolv.conf. */
+static int check_resolvers(const struct banger_host *host, struct banger_call *call)
+{
+    json_auto_t *resolvers = banger_json_get(host, call, "config.resolvers");
+    unsigned char bytes[sizeof(struct in6_addr)];
+    size_t i;
+    json_t *resolver;
+
+    json_array_foreach (resolvers, i, resolver) {
+        const char *text = json_string_value(resolver);
+
+        if (text == NULL ||
+            (inet_pton(AF_INET, text, bytes) != 1 && inet_pton(AF_INET6, text, bytes) != 1)) {
+            host->hint(call, "set plugins.bridge.resolvers in config.lua");
+            return host->fail(call, BANGER_EINVALID,
+                              "invalid resolver '%.64s': it must be an address",
+                              text != NULL ? text : "");
+        }
+    }
+    return 0;
+}
+
 /* -- The provider ---------------------------------------------------------------------------------- */
+
+/* Texts for `banger doctor` and `banger network list`. */
+static int describe(const struct banger_host *host, struct banger_call *call, const struct net *net,
+                    json_int_t lost)
+{
+    char *text = NULL;
+
+    if (lost > 0) {
+        host->hint(call, "the next start of a VM or of the daemon (banger daemon stop) mends it");
+        return host->fail(
+            call, BANGER_EBUSY,
+            "another program has removed the bridge %s, or its nft tables, under %lld "
+            "running VM%s",
+            net->bridge, (long long)lost, lost == 1 ? "" : "s");
+    }
+    if (asprintf(&text, "%s, %s/%d%s%s", net->bridge, net->gateway, net->subnet.bits,
+                 net->gateway6[0] != '\0' ? ", " : "", net->gateway6) > 0) {
+        host->progress(call, text);
+        free(text);
+    }
+    return 0;
+}
 
 static int bridge_check(const struct banger_host *host, struct banger_call *call)
 {
     struct net net;
 
-    if (read_net(host, call, &net) < 0) {
+    if (read_net(host, call, &net) < 0 || check_resolvers(host, call) < 0) {
         return -1;
     }
     json_auto_t *result = banger_json_host_op(
@@ -103,15 +151,9 @@ static int bridge_check(const struct banger_host *host, struct banger_call *call
     if (result == NULL) {
         return -1;
     }
-    if (host->get_string(call, "vm.id", NULL) == NULL) {
-        char *text = NULL;
-        if (asprintf(&text, "%s, %s/%d%s%s", net.bridge, net.gateway, net.subnet.bits,
-                     net.gateway6[0] != '\0' ? ", " : "", net.gateway6) > 0) {
-            host->progress(call, text);
-            free(text);
-        }
-    }
-    return 0;
+    return host->get_string(call, "vm.id", NULL) != NULL
+               ? 0
+               : describe(host, call, &net, json_integer_value(json_object_get(result, "lost")));
 }
 
 /* What other capabilities know of it: the table "runtime.bridge.*" in share/doc/network.md. */
@@ -123,10 +165,15 @@ static int store_addresses(const struct banger_host *host, struct banger_call *c
         const char *key;
         json_t *value; /* NULL: not said */
     } rows[] = {
-        {"link", json_string(net->bridge)},      {"gateway", json_string(net->gateway)},
-        {"gateway6", optional(net->gateway6)},   {"address", json_string(guest->address)},
-        {"address6", optional(guest->address6)}, {"mac", json_string(guest->mac)},
-        {"tap", json_string(guest->tap)},        {"cid", json_integer((json_int_t)guest->cid)},
+        {"link", json_string(net->bridge)},
+        {"subnet", json_string(host->get_string(call, "config.subnet", ""))},
+        {"gateway", json_string(net->gateway)},
+        {"gateway6", optional(net->gateway6)},
+        {"address", json_string(guest->address)},
+        {"address6", optional(guest->address6)},
+        {"mac", json_string(guest->mac)},
+        {"tap", json_string(guest->tap)},
+        {"cid", json_integer((json_int_t)guest->cid)},
     };
     int result = 0;
 
@@ -154,7 +201,24 @@ static int bridge_ensure(const struct banger_host *host, struct banger_call *cal
         (void)json_object_set_new(args, "address6", json_sprintf("%s/%d", net.gateway6, IPV6_BITS));
     }
     json_auto_t *result = banger_json_host_op(host, call, "network.ensure", args);
-    return result != NULL ? store_addresses(host, call, &net) : -1;
+    if (result == NULL) {
+        return -1;
+    }
+    json_t *made = json_boolean(json_is_true(json_object_get(result, "created")));
+    return banger_json_store(host, call, "made", made) < 0 ? -1 : store_addresses(host, call, &net);
+}
+
+static int acquire_tap(const struct banger_host *host, struct banger_call *call,
+                       const struct net *net)
+{
+    json_t *args = json_pack("{s:s, s:s, s:s, s:s}", "bridge", net->bridge, "tap", net->guest.tap,
+                             "mac", net->guest.mac, "address", net->guest.address);
+
+    if (net->guest.address6[0] != '\0') {
+        (void)json_object_set_new(args, "address6", json_string(net->guest.address6));
+    }
+    json_auto_t *result = banger_json_host_op(host, call, "tap.acquire", args);
+    return result != NULL ? 0 : -1;
 }
 
 static int bridge_acquire(const struct banger_host *host, struct banger_call *call)
@@ -170,13 +234,38 @@ static int bridge_acquire(const struct banger_host *host, struct banger_call *ca
     if (row < 0) {
         return -1;
     }
-    json_t *args = json_pack("{s:s, s:s, s:s, s:s}", "bridge", net.bridge, "tap", net.guest.tap,
-                             "mac", net.guest.mac, "address", net.guest.address);
-    if (net.guest.address6[0] != '\0') {
-        (void)json_object_set_new(args, "address6", json_string(net.guest.address6));
+    return acquire_tap(host, call, &net) == 0 ? host->resource_held(call, row, NULL) : -1;
+}
+
+/* Whether the VM was started with what is configured now. */
+static bool is_as_started(const struct banger_host *host, struct banger_call *call,
+                          const struct net *net)
+{
+    return strcmp(host->get_string(call, "runtime.bridge.link", ""), net->bridge) == 0 &&
+           strcmp(host->get_string(call, "runtime.bridge.subnet", ""),
+                  host->get_string(call, "config.subnet", "")) == 0 &&
+           strcmp(host->get_string(call, "runtime.bridge.gateway6", ""), net->gateway6) == 0;
+}
+
+/* (3): its row is in the journal already. */
+static int bridge_reconciled(const struct banger_host *host, struct banger_call *call)
+{
+    struct net net;
+
+    if (host->get_string(call, "runtime.bridge.address", NULL) == NULL) {
+        return 0;
     }
-    json_auto_t *result = banger_json_host_op(host, call, "tap.acquire", args);
-    return result != NULL ? host->resource_held(call, row, NULL) : -1;
+    if (read_net(host, call, &net) < 0) {
+        return -1;
+    }
+    if (!is_as_started(host, call, &net)) {
+        host->log(call, BANGER_LOG_WARN,
+                  "plugins.bridge has changed since the VM was started, which keeps what it has");
+        return 0;
+    }
+    return bridge_ensure(host, call) < 0 || read_guest(host, call, &net) < 0
+               ? -1
+               : acquire_tap(host, call, &net);
 }
 
 static int release_row(const struct banger_host *host, struct banger_call *call, const json_t *row)
@@ -298,6 +387,11 @@ static const struct banger_network network = {
     .remove = bridge_remove,
 };
 
+static const struct banger_hooks hooks = {
+    .size = sizeof(hooks),
+    .reconciled = bridge_reconciled,
+};
+
 static const struct banger_plugin plugin = {
     BANGER_PLUGIN_HEADER,
     .name = "bridge",
@@ -306,6 +400,7 @@ static const struct banger_plugin plugin = {
     .license = "LGPL-2.1-or-later",
     .config = keys,
     .config_count = sizeof(keys) / sizeof(keys[0]),
+    .hooks = &hooks,
     .network = &network,
 };
 

@@ -271,6 +271,7 @@ static const struct banger_plugin plugin = {
     .version = BANGER_VERSION,
     .summary = "NAME.vm for this host and for guests on the bridge",
     .license = "LGPL-2.1-or-later",
+    .after = (const char *const[]){"bridge?", NULL}, /* reconciled: it makes what this lies in */
     .config = keys,
     .config_count = sizeof(keys) / sizeof(keys[0]),
     .hooks = &hooks,

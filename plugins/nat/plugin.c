@@ -311,6 +311,7 @@ static const struct banger_plugin plugin = {
     .version = BANGER_VERSION,
     .summary = "connects VMs of the network bridge: NAT out of it, published ports into it",
     .license = "LGPL-2.1-or-later",
+    .after = (const char *const[]){"bridge?", NULL}, /* reconciled: it makes what this lies in */
     .config = keys,
     .config_count = sizeof(keys) / sizeof(keys[0]),
     .hooks = &hooks,

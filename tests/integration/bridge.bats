@@ -202,6 +202,62 @@ print(urllib.request.urlopen("http://127.0.0.1:8086/page", timeout=10).read().de
   is "$(banger ps -a -q)" ""
 }
 
+# As `systemctl restart nftables` does on Debian, and as somebody who tidies up.
+@test "bridge: what another program removes is named, and mended by the next start" {
+  serve_internet 7004 hello
+  banger vm run -d --name a -p 8087:80
+  banger vm exec a -- sh -c 'mkdir -p /root/www; echo page >/root/www/page; httpd -p 80 -h /root/www'
+  in_host nft flush ruleset
+  in_host ip link delete br-fc
+  run banger doctor
+  has "under 1 running VM"
+  run ! banger vm set a --nat on # says why, and has it mended
+  has "br-fc"
+  is "$(guest_ask a 10.99.0.2 7004)" "hello 10.99.0.1"
+  in_host nft flush ruleset
+  in_host ip link delete br-fc
+  banger vm run -d --name b
+  event vm.reconcile a
+  is "$(guest_ask a 10.99.0.2 7004)" "hello 10.99.0.1"
+  is "$(guest_ask b 10.99.0.2 7004)" "hello 10.99.0.1"
+  is "$(in_host python3 -c 'import urllib.request
+print(urllib.request.urlopen("http://127.0.0.1:8087/page", timeout=10).read().decode().strip())')" page
+  run banger vm exec a -- ping -c 1 -W 2 "$(address_of b)"
+  [ "$status" -ne 0 ]
+  run banger network list
+  has "br-fc, 172.16.0.1/24"
+  in_host nft flush ruleset
+  banger daemon stop
+  is "$(guest_ask a 10.99.0.2 7004)" "hello 10.99.0.1"
+  is "$(guest_ask b 10.99.0.2 7004)" "hello 10.99.0.1"
+}
+
+@test "bridge: the range stays while VMs run" {
+  banger vm run -d --name a
+  banger daemon stop
+  configure 'plugins = { bridge = { subnet = "10.7.0.0/24" } }'
+  run ! banger vm create --name b
+  has "172.16.0.1/24"
+  banger vm exec a -- ping -c 1 -W 5 172.16.0.1
+  banger vm delete a
+  banger vm run -d --name b
+  is "$(address_of b)" 10.7.0.2
+  banger vm delete b
+  banger daemon stop
+  configure
+}
+
+@test "bridge: the first VMs of a host may start at the same time" {
+  banger network remove
+  local i clients=()
+  for i in 1 2 3; do
+    banger vm run -d --name "first$i" 3>&- &
+    clients+=($!)
+  done
+  for i in "${clients[@]}"; do wait "$i"; done
+  is "$(for i in 1 2 3; do address_of "first$i"; done | sort | paste -sd' ')" "172.16.0.2 172.16.0.3 172.16.0.4"
+}
+
 @test "bridge: killed while a VM starts, nothing is left but the record" {
   banger vm create --name half
   banger vm start half >/dev/null 2>"$BATS_TEST_TMPDIR/progress" 3>&- &

@@ -58,7 +58,7 @@ static int ensure(void **state)
 {
     (void)state;
     banger_error err = BANGER_ERROR_INIT;
-    if (permitted && firewall_ensure(&host, &plan, &err) < 0) {
+    if (permitted && firewall_ensure(&host, &plan, NULL, &err) < 0) {
         print_message("%s\n", err.message);
         return -1;
     }
@@ -109,18 +109,18 @@ static void test_ensure_keeps_elements(void **state)
     assert_done(firewall_nat_on(&host, VM_A, BRIDGE, A, &err));
     AUTO_FREE char *before = space_read("nft list ruleset");
     assert_non_null(strstr(before, "02:fc:ac:10:00:02 . 172.16.0.2 comment \"aaaaaaaa\""));
-    assert_done(firewall_ensure(&host, &plan, &err));
+    assert_done(firewall_ensure(&host, &plan, NULL, &err));
     AUTO_FREE char *after = space_read("nft list ruleset");
     assert_string_equal(before, after);
 
     struct firewall_plan open = plan;
     open.isolate = false;
     open.prefix6 = NULL;
-    assert_done(firewall_ensure(&host, &open, &err));
+    assert_done(firewall_ensure(&host, &open, NULL, &err));
     AUTO_FREE char *opened = space_read("nft list ruleset");
     assert_string_not_equal(before, opened);
     assert_non_null(strstr(opened, "172.16.0.2 comment \"aaaaaaaa\""));
-    assert_done(firewall_ensure(&host, &plan, &err));
+    assert_done(firewall_ensure(&host, &plan, NULL, &err));
     AUTO_FREE char *again = space_read("nft list ruleset");
     assert_string_equal(before, again);
 }
@@ -148,11 +148,11 @@ static void test_ensure_mends(void **state)
         AUTO_FREE char *command = str_format("nft '%s'", harms[i]);
         assert_int_equal(system(command), 0);
         assert_false(is_listed(list, whole));
-        assert_done(firewall_ensure(&host, &plan, &err));
+        assert_done(firewall_ensure(&host, &plan, NULL, &err));
         AUTO_FREE char *mended = space_read(list);
         assert_string_equal(whole, mended);
         assert_done(nft_rules_generation(&before, &err));
-        assert_done(firewall_ensure(&host, &plan, &err));
+        assert_done(firewall_ensure(&host, &plan, NULL, &err));
         assert_done(nft_rules_generation(&after, &err));
         assert_int_equal(before, after);
     }
@@ -343,7 +343,7 @@ static void test_foreign(void **state)
     assert_done(firewall_publish(&host, VM_A, BRIDGE, A, ports, 1, &err));
     AUTO_FREE char *before = space_read("nft list ruleset");
     assert_fails(firewall_check(&other, BRIDGE, &err), BANGER_EBUSY);
-    assert_fails(firewall_ensure(&other, &plan, &err), BANGER_EBUSY);
+    assert_fails(firewall_ensure(&other, &plan, NULL, &err), BANGER_EBUSY);
     assert_fails(firewall_admit(&other, VM_B, &guest_a, &err), BANGER_EBUSY);
     assert_fails(firewall_nat_on(&other, VM_B, BRIDGE, B, &err), BANGER_EBUSY);
     assert_done(firewall_expel(&other, BRIDGE, guest_a.tap, &err));
@@ -381,7 +381,7 @@ static void test_others_stay(void **state)
     AUTO_FREE char *before = space_read(list);
     AUTO_JSON json_t *names = json_array();
     assert_done(firewall_foreign_drops(&host, names, &err));
-    assert_done(firewall_ensure(&host, &plan, &err));
+    assert_done(firewall_ensure(&host, &plan, NULL, &err));
     assert_done(firewall_admit(&host, VM_A, &guest_a, &err));
     assert_done(firewall_nat_on(&host, VM_A, BRIDGE, A, &err));
     assert_done(firewall_nat_off(&host, BRIDGE, A, &err));
@@ -420,10 +420,15 @@ static void test_threads(void **state)
     }
 }
 
+struct first_start {
+    banger_error err;
+    bool created;
+};
+
 static void *ensure_once(void *context)
 {
-    banger_error *err = context;
-    (void)firewall_ensure(&host, &plan, err);
+    struct first_start *start = context;
+    (void)firewall_ensure(&host, &plan, &start->created, &start->err);
     return NULL;
 }
 
@@ -433,16 +438,19 @@ static void test_first_starts(void **state)
     (void)state;
     need_permission();
     pthread_t threads[8];
-    banger_error errors[COUNT_OF(threads)] = {BANGER_ERROR_INIT};
+    struct first_start starts[COUNT_OF(threads)] = {0};
+    int created = 0;
     for (size_t i = 0; i < COUNT_OF(threads); i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, ensure_once, &errors[i]), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, ensure_once, &starts[i]), 0);
     }
     for (size_t i = 0; i < COUNT_OF(threads); i++) {
         (void)pthread_join(threads[i], NULL);
     }
     for (size_t i = 0; i < COUNT_OF(threads); i++) {
-        assert_string_equal(errors[i].message, "");
+        assert_string_equal(starts[i].err.message, "");
+        created += starts[i].created;
     }
+    assert_int_equal(created, 1);
     assert_true(is_listed("nft list tables", "table inet banger-" BRIDGE));
 }
 

@@ -133,7 +133,7 @@ static int connect_guests(const struct firewall_plan *plan)
 {
     static const char uplinks[][16] = {"uplink0"};
     banger_error err = BANGER_ERROR_INIT;
-    if (permitted && (firewall_ensure(&host, plan, &err) < 0 ||
+    if (permitted && (firewall_ensure(&host, plan, NULL, &err) < 0 ||
                       firewall_set_uplinks(&host, BRIDGE, uplinks, 1, &err) < 0 ||
                       firewall_admit(&host, VM_A, &guest_a, &err) < 0 ||
                       firewall_admit(&host, VM_B, &guest_b, &err) < 0)) {
@@ -320,7 +320,7 @@ static void test_apart(void **state)
     assert_false(reaches_b(&direct, "knock"));
     assert_false(reaches_b(&routed, "knock"));
     assert_false(reaches_b(&all, "knock"));
-    assert_done(firewall_ensure(&host, &together, &err));
+    assert_done(firewall_ensure(&host, &together, NULL, &err));
     assert_true(reaches_b(&direct, "knock"));
     assert_true(reaches_b(&all, "knock"));
 }

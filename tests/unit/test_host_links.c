@@ -164,6 +164,21 @@ static void test_bridge_is_made(void **state)
     assert_int_equal(netns_count(""), 1);
 }
 
+/* Who is connected by an address does not lose it to another configuration. */
+static void test_bridge_in_use_keeps_its_address(void **state)
+{
+    static const struct bridge_plan other = {"br-fc", "10.77.0.1/20", NULL};
+    static const struct bridge_plan narrow = {"br-fc", "172.16.0.1/28", NULL};
+    (void)state;
+    NETNS_REQUIRE();
+    assert_ok(bridge_ensure(host, &plan, NULL, err));
+    assert_ok(bridge_check(host, &other, err));
+    netns_run("ip tuntap add dev port0 mode tap && ip link set port0 master br-fc");
+    assert_ok(bridge_check(host, &plan, err));
+    assert_fails(bridge_check(host, &other, err), BANGER_EBUSY, "has the address 172.16.0.1/24");
+    assert_fails(bridge_check(host, &narrow, err), BANGER_EBUSY, "'port0' first");
+}
+
 /* A MAC that is set again, an address that goes and comes: guests would notice. */
 static void test_bridge_is_left_as_planned(void **state)
 {
@@ -370,6 +385,7 @@ int main(void)
         IN_NETNS(test_privilege),
         IN_NETNS(test_bridge_is_made),
         IN_NETNS(test_bridge_is_left_as_planned),
+        IN_NETNS(test_bridge_in_use_keeps_its_address),
         IN_NETNS(test_bridge_is_brought_up_to_the_plan),
         IN_NETNS(test_foreign_links_are_left_alone),
         IN_NETNS(test_bridge_check_overlap),

@@ -150,7 +150,7 @@ static bool make_tables(const char *bridge, const char *prefix)
 {
     const struct firewall_plan plan = {.bridge = bridge, .prefix = prefix, .isolate = true};
     banger_error err = BANGER_ERROR_INIT;
-    if (firewall_ensure(host, &plan, &err) == 0) {
+    if (firewall_ensure(host, &plan, NULL, &err) == 0) {
         return true;
     }
     if (err.code != BANGER_EUNSUPPORTED) {

@@ -197,6 +197,64 @@ static void resolvers_can_be_others(void **state)
                         "nameserver 9.9.9.9\nnameserver 1.1.1.1\n");
 }
 
+static void resolvers_are_addresses(void **state)
+{
+    static const char *const bad[] = {"", "resolver.example", "9.9.9.9 ", "9.9.9.9\nsearch example",
+                                      "9.9.9.9:53"};
+
+    (void)state;
+    fake_host_set(fake, "config.resolvers", json_pack("[s, s]", "9.9.9.9", "2620:fe::fe"));
+    assert_int_equal(fake_host_call(fake, network()->check), 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        fake_host_set(fake, "config.resolvers", json_pack("[s]", bad[i]));
+        assert_int_equal(fake_host_call(fake, network()->check), -1);
+        assert_int_equal(fake_host_code(fake), BANGER_EINVALID);
+        fake_host_clear_error(fake);
+    }
+}
+
+static json_t *make_anew(const char *name, const json_t *args)
+{
+    (void)name;
+    (void)args;
+    return json_pack("{s:b}", "created", 1);
+}
+
+static int reconcile(void)
+{
+    return fake_host_call(fake, banger_plugin_v1()->hooks->reconciled);
+}
+
+static void what_was_removed_is_made_anew(void **state)
+{
+    (void)state;
+    assert_int_equal(reconcile(), 0); /* of another network */
+    assert_int_equal(json_array_size(fake_host_operations(fake)), 0);
+    fake_host_set(fake, "runtime.bridge",
+                  json_pack("{s:s, s:s, s:s}", "link", "br-fc", "subnet", "172.16.0.0/24",
+                            "address", "172.16.0.2"));
+    assert_int_equal(reconcile(), 0);
+    assert_true(json_is_false(fake_host_stored(fake, "made")));
+    fake_host_set_operator(fake, make_anew);
+    assert_int_equal(reconcile(), 0);
+    assert_true(json_is_true(fake_host_stored(fake, "made")));
+    assert_string_equal(argument("tap.acquire", "address"), "172.16.0.2");
+    assert_int_equal(json_array_size(fake_host_resources(fake)), 0); /* its row is there */
+}
+
+/* The gateway of VMs that run stays; so does their number. */
+static void another_configuration_leaves_it_alone(void **state)
+{
+    (void)state;
+    fake_host_set(fake, "runtime.bridge",
+                  json_pack("{s:s, s:s, s:s}", "link", "br-fc", "subnet", "172.16.0.0/24",
+                            "address", "172.16.0.20"));
+    fake_host_set(fake, "config.subnet", json_string("172.16.0.0/28"));
+    assert_int_equal(reconcile(), 0);
+    assert_int_equal(json_array_size(fake_host_operations(fake)), 0);
+    assert_int_equal(json_array_size(fake_host_log(fake)), 1);
+}
+
 static void a_full_range_is_an_error(void **state)
 {
     (void)state;
@@ -218,6 +276,9 @@ int main(void)
         TEST(the_tap_is_journaled),
         TEST(a_failure_leaves_the_row),
         TEST(resolvers_can_be_others),
+        TEST(resolvers_are_addresses),
+        TEST(what_was_removed_is_made_anew),
+        TEST(another_configuration_leaves_it_alone),
         TEST(a_full_range_is_an_error),
     };
     return cmocka_run_group_tests_name("bridge", tests, NULL, NULL);
