@@ -216,8 +216,7 @@ static enum api_result read_refusal(struct api *api, long status)
     if (json_unpack(body, "{s:s}", "fault_message", &fault) < 0) {
         (void)json_unpack(body, "{s:s}", "error", &fault);
     }
-    (void)snprintf(said, sizeof(said), "%.*s", API_TEXT_MAX - 1,
-                   fault != NULL ? fault : api->body);
+    (void)snprintf(said, sizeof(said), "%.*s", API_TEXT_MAX - 1, fault != NULL ? fault : api->body);
     vmm_start_make_printable(said, sizeof(said));
     (void)snprintf(text, sizeof(text), "Firecracker refused it (%ld): %s", status,
                    *said != '\0' ? said : "it does not say why");

@@ -35,6 +35,7 @@ teardown() {
   can_make_namespaces || return 0
   explain_failure
   stop_servers
+  umount "$BATS_TEST_TMPDIR/base" 2>/dev/null || true
   for name in $(banger ps -a -q); do banger vm delete "$name"; done
   for pid in $(pgrep -f "qemu.*$BANGER_HOME/state/vms/" || true); do ended "$pid" 30; done
   assert_nothing_left
@@ -180,4 +181,130 @@ vmm_log() { cat "$BANGER_HOME/state/vms/$(of "$1" 'data["id"]')/vmm.log"; }
 @test "firecracker: doctor names the version" {
   run banger doctor
   has "Firecracker v1.13.0 (contract double)"
+}
+
+# -- Jailed: a chroot, another user --------------------------------------------------------------------
+
+jail_uid=61234
+
+# use_jailer [LUA]: the jailer's double, with more keys of the plugin.
+use_jailer() {
+  rm -f "$BATS_TEST_TMPDIR/device"
+  unshare --mount mknod "$BATS_TEST_TMPDIR/device" c 1 3 2>/dev/null || skip "the jail needs devices and mounts"
+  banger daemon stop
+  ln -sf "$repo/tests/fixtures/firecracker/jailer" "$double_folder/jailer"
+  echo "return { $patient, vm = { vmm = 'firecracker' }, plugins = { firecracker = {
+    binary = '$double_folder/firecracker', require_kvm = false,
+    jailer = true, jailer_uid = $jail_uid, jailer_gid = $jail_uid, $* } } }" >"$BANGER_HOME/config.lua"
+}
+
+leave_jailer() {
+  banger daemon stop
+  configure
+}
+
+@test "firecracker: jailed, it is another user in a chroot of this VM's files alone" {
+  use_jailer
+  serve_internet 7101 hello
+  banger vm run -d --name fire
+  pid=$(of fire 'data["pid"]')
+  dir=$(of fire 'data["dir"]')
+  is "$(stat -c '%u %g' "/proc/$pid")" "$jail_uid $jail_uid"
+  root=$dir/jail/firecracker/$(of fire 'data["id"]')/root
+  is "$(readlink "/proc/$pid/root")" "$root"
+  is "$(stat -c '%i %u' "$root/drive0")" "$(stat -c '%i' "$dir/rootfs.img") $jail_uid"
+  is "$(stat -c %a "$root/api.sock" "$root/v.sock" | paste -sd' ')" "600 600"
+  # The kernel is other VMs' too: it was not given to this one's user.
+  is "$(stat -c '%u %A' "$(banger kernel show linux-image-cloud-amd64 --json | json 'data["path"]')" | sed 's/r/-/g;s/x/-/g')" "0 --w-------"
+  is "$(banger vm exec fire -- echo alive)" alive
+  is "$(guest_ask fire 10.99.0.2 7101)" "hello 10.99.0.1"
+  grep -q "Running Firecracker" "$dir/vmm.log"
+  banger vm pause fire
+  banger vm resume fire
+  banger vm exec fire -- sh -c 'echo kept >/root/kept'
+
+  victim=$(daemon_pid)
+  kill -KILL "$victim"
+  ended "$victim"
+  is "$(banger vm exec fire -- cat /root/kept)" kept
+  banger vm stop fire
+  run ! test -e "$dir/jail"
+  leave_jailer
+  banger vm start fire # its disk is its own again
+  is "$(banger vm exec fire -- cat /root/kept)" kept
+}
+
+@test "firecracker: jailed, a kill at any place leaves no chroot" {
+  use_jailer
+  banger vm create --name fire
+  behave '{"never_ready": true}'
+  banger vm start fire >/dev/null 2>"$BATS_TEST_TMPDIR/progress" 3>&- &
+  client=$!
+  timeout 60 bash -c 'until [ -e "$1"/jail/firecracker/*/root/dev/null ]; do :; done' - "$(of fire 'data["dir"]')"
+  victim=$(daemon_pid)
+  kill -KILL "$victim"
+  ended "$victim"
+  wait "$client" || true
+  is "$(of fire 'data["state"]')" error
+  run ! test -e "$(of fire 'data["dir"]')/jail"
+
+  behave '{"exit": 148}'
+  run -1 banger vm start fire
+  has "status 148"
+  run ! test -e "$(of fire 'data["dir"]')/jail"
+  leave_jailer
+}
+
+@test "firecracker: jailed, what cannot be is refused with a reason" {
+  use_jailer "jailer_binary = '/nonexistent/jailer'"
+  run -125 banger vm run --rm -- true
+  has "the jailer /nonexistent/jailer cannot be executed"
+  use_jailer "jailer_uid = 0"
+  run -2 banger vm run --rm -- true
+  has "jailer_uid and jailer_gid must be set"
+  mkdir "$BATS_TEST_TMPDIR/base"
+  if mount -t tmpfs -o nodev tmpfs "$BATS_TEST_TMPDIR/base" 2>/dev/null; then
+    use_jailer "chroot_base = '$BATS_TEST_TMPDIR/base'"
+    run -125 banger vm run --rm -- true
+    umount "$BATS_TEST_TMPDIR/base"
+    has "is mounted nodev"
+    mount -t tmpfs tmpfs "$BATS_TEST_TMPDIR/base"
+    run -125 banger vm run --rm -- true
+    is "$(find "$BATS_TEST_TMPDIR/base/firecracker" -mindepth 1 2>/dev/null)" ""
+    umount "$BATS_TEST_TMPDIR/base"
+    has "is on another file system than"
+  fi
+  leave_jailer
+}
+
+# -- A real one ----------------------------------------------------------------------------------------
+
+@test "firecracker: a real one, where there is one and KVM runs guests" {
+  real=${BANGER_FIRECRACKER:-$(command -v firecracker || true)}
+  [ -n "$real" ] || skip "no firecracker in PATH, nor BANGER_FIRECRACKER"
+  banger daemon stop
+  echo "return { $patient, vm = { vmm = 'firecracker' }, plugins = { firecracker = { binary = '$real' } } }" >"$BANGER_HOME/config.lua"
+  run banger doctor --json
+  json '[c["text"] for c in data["checks"] if c["name"] == "vmm: firecracker"][0]' <<<"$output" >&3
+  if grep -q "needs KVM" <<<"$output"; then
+    configure
+    banger daemon stop
+    skip "this host's KVM runs no guests"
+  fi
+  serve_internet 7102 hello
+  banger vm run -d --name fire
+  is "$(banger vm exec fire -- uname -s)" Linux
+  is "$(guest_ask fire 10.99.0.2 7102)" "hello 10.99.0.1"
+  banger vm pause fire
+  banger vm resume fire
+  victim=$(daemon_pid)
+  kill -KILL "$victim"
+  ended "$victim"
+  is "$(banger vm exec fire -- echo alive)" alive
+  banger vm stop --timeout 60s fire 2>"$BATS_TEST_TMPDIR/stop"
+  run ! grep -q TERM "$BATS_TEST_TMPDIR/stop"
+  banger vm start fire
+  banger vm kill fire
+  banger daemon stop
+  configure
 }
