@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Runs host operations and processes one after the other in a network namespace of its own, and says
- * how long each took: what bench/network.py compares, measured by one clock.
+ * how long each took: what network.py and snapshot.py compare, measured by one clock.
+ *
+ * Its argument, if there is one, is the state folder: where files lie that operations are told of.
  *
  *   in:  {"op": NAME, "vm": ID, "args": {..}}   or   {"run": [[PROGRAM, ARGUMENT..], ..]}
  *   out: {"ns": NANOSECONDS, "result": {..}}    one line a line
@@ -69,7 +71,7 @@ static json_t *work(struct host *host, const json_t *job)
     return result;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     AUTO_FREE char *line = NULL;
     size_t room = 0;
@@ -80,7 +82,7 @@ int main(void)
     if (mkdtemp(folder) == NULL) {
         die(folder, strerror(errno));
     }
-    struct host *host = host_new(INSTANCE, folder, folder);
+    struct host *host = host_new(INSTANCE, folder, argc > 1 ? argv[1] : folder);
     while (getline(&line, &room, stdin) > 0) {
         AUTO_JSON json_t *job = json_loads(line, 0, NULL);
         int64_t begun = clock_mono_ns();

@@ -12,11 +12,31 @@ import time
 from client import Client
 
 
-class Bench:
+class Figures:
+    """What was measured, as a table on stderr and JSON on stdout."""
+
+    def __init__(self):
+        self.rows = []
+
+    def print(self):
+        json.dump({"figures": self.rows, "cpus": os.cpu_count()}, sys.stdout, indent=1)
+        print()
+
+    def row(self, name, unit, values, budget=None):
+        ordered = sorted(values)
+        p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+        row = {"name": name, "unit": unit, "n": len(values), "min": ordered[0],
+               "p50": statistics.median(ordered), "p99": p99, "max": ordered[-1], "budget": budget}
+        self.rows.append(row)
+        print(f"{name:<44} {row['p50']:>10.3f} {p99:>10.3f} {row['max']:>10.3f} {unit:<6} "
+              f"{len(values):>5}  {budget or ''}", file=sys.stderr)
+
+
+class Bench(Figures):
     def __init__(self, build, quick):
+        super().__init__()
         self.build = build
         self.quick = quick
-        self.rows = []
         self.home = tempfile.mkdtemp(prefix="banger-bench-")
         os.environ["BANGER_HOME"] = self.home
         self.daemon = None
@@ -60,19 +80,6 @@ class Bench:
         self.clear()
         self.end()
         shutil.rmtree(self.home)
-
-    def print(self):
-        json.dump({"figures": self.rows, "cpus": os.cpu_count()}, sys.stdout, indent=1)
-        print()
-
-    def row(self, name, unit, values, budget=None):
-        ordered = sorted(values)
-        p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-        row = {"name": name, "unit": unit, "n": len(values), "min": ordered[0],
-               "p50": statistics.median(ordered), "p99": p99, "max": ordered[-1], "budget": budget}
-        self.rows.append(row)
-        print(f"{name:<44} {row['p50']:>10.3f} {p99:>10.3f} {row['max']:>10.3f} {unit:<6} "
-              f"{len(values):>5}  {budget or ''}", file=sys.stderr)
 
     def rss_kib(self):
         with open(f"/proc/{self.daemon.pid}/status", encoding="utf-8") as status:
