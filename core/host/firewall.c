@@ -36,7 +36,7 @@ static const char honest_sets[] =
 
 /* 2: between guests, drop or accept; 3: IPv6, counter drop or continue; 4 and 5: by which bridge a frame
  * comes or goes, where the kernel can say (nft_meta_bridge; Debian's can). Elsewhere ports are known by
- * name alone, and a second banger with a bridge of its own cannot be on this host. */
+ * name alone, and a second banger with a bridge of its own is refused (firewall_check_alone). */
 static const char honest_rules[] =
     "table bridge banger-%1$s {\n"
     "  chain prerouting {\n"
@@ -268,6 +268,9 @@ static int install(struct host *host, const struct firewall_plan *plan, const ch
     static atomic_bool lacks_bridge;
     for (;;) {
         bool by_bridge = !lacks_bridge;
+        if (!by_bridge && firewall_check_alone(host, plan->bridge, err) < 0) {
+            return -1;
+        }
         AUTO_FREE char *body = policy(host, plan, prefix, by_bridge);
         AUTO_FREE char *text = str_format("%s%s%s", first, second, body);
         banger_error why = BANGER_ERROR_INIT;

@@ -100,6 +100,30 @@ int firewall_state(struct host *host, enum firewall_family family, const char *b
     return 0;
 }
 
+int firewall_check_alone(struct host *host, const char *bridge, banger_error *err)
+{
+    char table[FIREWALL_NAME_MAX];
+    size_t i = 0;
+    json_t *row = NULL;
+    firewall_table_name(bridge, table);
+    AUTO_JSON json_t *list = nft_list(host, "list tables bridge", err);
+    if (list == NULL) {
+        return -1;
+    }
+    json_array_foreach (list, i, row) {
+        const char *name = json_get_string(row, "table.name", "");
+        if (str_starts(name, "banger-") && strcmp(name, table) != 0) {
+            (void)error_set(
+                err, BANGER_EBUSY,
+                "this kernel cannot tell the frames of two bridges apart "
+                "(nft_meta_bridge), and the nft table 'bridge %s' is of another banger's",
+                name);
+            return error_hint(err, "have that one let go: banger network remove");
+        }
+    }
+    return 0;
+}
+
 int firewall_refuse(enum firewall_family family, const char *bridge, enum firewall_state state,
                     banger_error *err)
 {

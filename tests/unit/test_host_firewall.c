@@ -393,6 +393,26 @@ static void test_others_stay(void **state)
     assert_string_equal(json_string_value(json_array_get(names, 1)), "inet site2 through");
 }
 
+/* Rules that know ports by name alone drop what another bridge's guests send. */
+static void test_second_bridge(void **state)
+{
+    (void)state;
+    need_permission();
+    struct host other = {.instance = "ba9876543210"};
+    struct firewall_plan second = plan;
+    second.bridge = "br-two";
+    if (is_listed("nft list ruleset", "ibrname")) {
+        assert_done(firewall_ensure(&other, &second, NULL, &err));
+    } else {
+        AUTO_FREE char *before = space_read("nft list ruleset");
+        assert_fails(firewall_ensure(&other, &second, NULL, &err), BANGER_EBUSY);
+        AUTO_FREE char *after = space_read("nft list ruleset");
+        assert_string_equal(before, after);
+    }
+    firewall_seal_free(other.seal);
+    nft_close(&other);
+}
+
 static void *admit_many(void *context)
 {
     int *failures = context;
@@ -468,6 +488,7 @@ int main(void)
         with_tables(test_bad_values),
         with_tables(test_without_tables),
         with_tables(test_foreign),
+        with_tables(test_second_bridge),
         with_tables(test_others_stay),
         with_tables(test_threads),
         cmocka_unit_test_teardown(test_first_starts, remove_all),

@@ -146,9 +146,10 @@ static bool set_is(const char *bridge, const char *wanted)
     return strcmp(have, wanted) == 0;
 }
 
-static bool make_tables(const char *bridge, const char *prefix)
+static bool make_tables(void)
 {
-    const struct firewall_plan plan = {.bridge = bridge, .prefix = prefix, .isolate = true};
+    static const struct firewall_plan plan = {
+        .bridge = BRIDGE, .prefix = "172.16.0.0/24", .isolate = true};
     banger_error err = BANGER_ERROR_INIT;
     if (firewall_ensure(host, &plan, NULL, &err) == 0) {
         return true;
@@ -172,7 +173,7 @@ static int drop_tables(void **state)
 #define TABLES_REQUIRE()                                                                           \
     do {                                                                                           \
         NETNS_REQUIRE();                                                                           \
-        if (!make_tables(BRIDGE, "172.16.0.0/24")) {                                               \
+        if (!make_tables()) {                                                                      \
             skip();                                                                                \
         }                                                                                          \
     } while (0)
@@ -225,9 +226,10 @@ static void test_latest_call_counts(void **state)
 {
     (void)state;
     TABLES_REQUIRE();
-    if (!make_tables("br-two", "172.17.0.0/24")) {
-        skip();
-    }
+    /* By hand: not every kernel lets two bridges have rules (firewall_check_alone). */
+    netns_run("nft add table inet banger-br-two");
+    netns_run("nft add set inet banger-br-two owner-" INSTANCE " '{ type mark; }'");
+    netns_run("nft add set inet banger-br-two uplinks '{ type ifname; }'");
     assert_ok(uplink_apply(host, BRIDGE, UPLINK_AUTO, err));
     assert_ok(uplink_apply(host, "br-two", UPLINK_AUTO, err));
     netns_run("ip route add default via 10.0.0.1");
@@ -258,7 +260,7 @@ static void test_table_that_is_gone(void **state)
     assert_int_equal(uplink_apply(host, BRIDGE, UPLINK_AUTO, NULL), -1);
     assert_int_equal(uplink_apply(host, BRIDGE, "eth0", NULL), -1);
     netns_run("ip route add default via 10.0.0.1");
-    assert_true(make_tables(BRIDGE, "172.16.0.0/24"));
+    assert_true(make_tables());
     assert_ok(uplink_apply(host, BRIDGE, UPLINK_AUTO, err));
     assert_true(set_is(BRIDGE, "eth0 "));
 }
