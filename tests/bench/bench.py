@@ -12,6 +12,7 @@ import subprocess
 from guest import bare_boot_to_exec, banger_boot_to_exec
 from harness import STUB, Bench, header, timed
 from network import bench_network
+from snapshot import bench_snapshot
 
 
 def bench_start_stop(bench, known):
@@ -102,6 +103,7 @@ def main():
         bench.reopen() # a fresh daemon: what an import leaves in the heap is not idle memory
         bench_memory(bench)
         bench_network(bench)
+        bench_snapshot(bench, options.build, 10 if options.quick else 50)
         bench_known(bench)
         bench_guest(bench)
     finally:
