@@ -56,11 +56,12 @@ int unix_listen(const char *path, mode_t mode, banger_error *err)
 
 int unix_connect(const char *path, banger_error *err)
 {
-    struct sockaddr_un address;
-    AUTO_CLOSE int dir = short_address(path, &address, err);
-    if (dir < 0) {
-        return -1;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    AUTO_CLOSE int place = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (place < 0) {
+        return error_sys(err, errno, "cannot connect to %s", path);
     }
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", place);
     AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return error_sys(err, errno, "cannot create a socket");

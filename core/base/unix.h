@@ -7,8 +7,10 @@
 #include <sys/types.h>
 
 /* Unix sockets whose paths may be longer than sun_path (108 bytes, unix(7)): reached through
- * /proc/self/fd/N of their folder. Both return a close-on-exec descriptor. */
+ * /proc/self/fd/N. Both return a close-on-exec descriptor. */
 int unix_listen(const char *path, mode_t mode, banger_error *err);
-int unix_connect(const char *path, banger_error *err); /* non-blocking descriptor, connected */
+/* Non-blocking, connected. The last name must be the socket itself: a jailed VMM owns its folder, and must
+ * not lead us to a socket of the host by a link. */
+int unix_connect(const char *path, banger_error *err);
 
 #endif

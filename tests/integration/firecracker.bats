@@ -4,11 +4,11 @@
 # double (tests/fixtures/firecracker), which boots them in QEMU: what passes here keeps Firecracker's
 # contract. The last part runs a real Firecracker where there is one, and is skipped elsewhere.
 
+# shellcheck disable=SC2034 # common.bash's and netns.bash's variables
 load common
 load netns
 
 # A folder with the double as `firecracker`, and beside it how it is to behave.
-# shellcheck disable=SC2034,SC2154 # common.bash's
 double_folder=$BATS_FILE_TMPDIR/double
 common_config="$patient, vm = { vmm = 'firecracker' }, plugins = { firecracker = {
   binary = '$double_folder/firecracker', require_kvm = false } }"

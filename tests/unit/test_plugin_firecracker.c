@@ -3,6 +3,9 @@
 #include "firecracker.h"
 #include "firecracker_fixture.h"
 
+#include <grp.h>
+#include <sys/wait.h>
+
 static void accepts_the_double(void **state)
 {
     (void)state;
@@ -84,6 +87,31 @@ static void needs_kvm_unless_told_otherwise(void **state)
     /* With these codes `auto` goes on to the next VMM. */
     assert_true(fake_host_code(fake) == BANGER_EUNSUPPORTED ||
                 fake_host_code(fake) == BANGER_EPERMISSION);
+}
+
+/* A daemon that is not in the group of /dev/kvm. */
+static void without_access_to_kvm_says_what_to_do(void **state)
+{
+    int status = -1;
+    struct stat device;
+    pid_t child;
+
+    (void)state;
+    if (geteuid() != 0 || stat("/dev/kvm", &device) < 0 || (device.st_mode & S_IWOTH) != 0) {
+        skip(); /* no KVM here, or nobody who could be kept from it */
+    }
+    fake_host_set(fake, "config.require_kvm", json_true());
+    child = fork();
+    if (child == 0) {
+        bool right = setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0 &&
+                     fit_check_kvm(fake_host_table(), fake_host_handle(fake)) < 0 &&
+                     fake_host_code(fake) == BANGER_EPERMISSION &&
+                     strstr(fake_host_error(fake), "may not be opened") != NULL &&
+                     strstr(fake_host_hint(fake), "usermod -aG kvm") != NULL;
+        _exit(right ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }
 
 static void a_kernel_must_be_an_elf_file(void **state)
@@ -214,6 +242,7 @@ int main(void)
         TEST(needs_a_version),
         TEST(refuses_programs),
         TEST(needs_kvm_unless_told_otherwise),
+        TEST(without_access_to_kvm_says_what_to_do),
         TEST(a_kernel_must_be_an_elf_file),
         TEST(boot_arguments_are_our_own),
         TEST(requests_are_what_the_document_says),

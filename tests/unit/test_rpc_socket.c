@@ -135,6 +135,17 @@ static void a_successors_socket_is_left_alone(void **state)
     assert_int_equal(unlink(f->path), 0);
 }
 
+static void a_link_to_a_socket_is_not_followed(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_FREE char *link = str_format("%s.link", f->path);
+    assert_int_equal(symlink(f->path, link), 0);
+    assert_true(unix_connect(link, NULL) < 0);
+    AUTO_CLOSE int fd = unix_connect(f->path, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(unlink(link), 0);
+}
+
 static void no_server_is_an_error(void **state)
 {
     struct fixture *f = *state;
@@ -194,6 +205,7 @@ int main(void)
         TEST(a_live_server_is_not_replaced),
         TEST(what_a_dead_server_left_is_replaced),
         TEST(a_file_in_the_way_is_left_alone),
+        TEST(a_link_to_a_socket_is_not_followed),
         TEST(a_successors_socket_is_left_alone),
         TEST(no_server_is_an_error),
         TEST(strangers_are_refused),
