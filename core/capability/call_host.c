@@ -13,6 +13,19 @@ static const char *vm_of(const struct scope *scope)
     return scope->vm_id[0] != '\0' ? scope->vm_id : NULL;
 }
 
+/* What an operation finds invalid is, as a rule, what a site configured and a plugin passed on: it
+ * stays a wrong value. */
+static int host_refused(struct banger_call *call, const banger_error *problem)
+{
+    if (problem->code != BANGER_EINVALID) {
+        return call_error(call, problem);
+    }
+    if (problem->hint[0] != '\0') {
+        call_host.hint(call, "%s", problem->hint);
+    }
+    return (call_host.fail)(call, BANGER_EINVALID, "%s", problem->message);
+}
+
 int call_host_op(struct banger_call *call, const char *name, const char *args_json,
                  const char **result)
 {
@@ -33,7 +46,7 @@ int call_host_op(struct banger_call *call, const char *name, const char *args_js
     int status = host_op_run(scope->host, vm_of(scope), name, args, &answer, &problem);
     call_leave(call);
     if (status < 0) {
-        return call_error(call, &problem);
+        return host_refused(call, &problem);
     }
     if (result != NULL) {
         *result = call_keep_json(call, answer);

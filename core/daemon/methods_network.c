@@ -72,8 +72,9 @@ static int refuse_used(struct daemon *daemon, const char *network, banger_error 
         return 0;
     }
     const char *first = json_get_string(json_array_get(users, 0), "name", "");
-    (void)error_set(err, BANGER_EBUSY, "the network '%s' is used by %zu running VMs, '%s' first",
-                    network, json_array_size(users), first);
+    size_t others = json_array_size(users) - 1;
+    AUTO_FREE char *more = others > 0 ? str_format(" and %zu more", others) : xstrdup("");
+    (void)error_set(err, BANGER_EBUSY, "the network '%s' is used by '%s'%s", network, first, more);
     return error_hint(err, "stop them first: banger vm stop %s", first);
 }
 

@@ -49,7 +49,7 @@ static int refuse_foreign(const struct link *link, banger_error *err)
 {
     (void)error_set(err, BANGER_EBUSY, "the network link '%s' exists and is not banger's",
                     link->name);
-    return error_hint(err, "configure another name for the bridge, or remove that link");
+    return error_hint(err, "configure another name (plugins.bridge.bridge), or remove that link");
 }
 
 int bridge_find(const struct host *host, const char *name, struct link *link, banger_error *err)

@@ -75,10 +75,6 @@ struct firewall_port {
  * connections of those taken back. EBUSY, with the port named, when another guest has one of them. */
 int firewall_publish(struct host *host, const char *vm_id, const char *bridge, const char *address,
                      const struct firewall_port *ports, size_t count, banger_error *err);
-/* EBUSY when another guest than `address` (may be NULL) has one of them. Changes nothing. */
-int firewall_publish_check(struct host *host, const char *bridge, const char *address,
-                           const struct firewall_port *ports, size_t count, banger_error *err);
-
 /* Whether no guest has NAT or a published port any more: then nobody needs forwarding. */
 int firewall_is_idle(struct host *host, const char *bridge, bool *idle, banger_error *err);
 

@@ -153,18 +153,6 @@ static int check_free(const struct mappings *there, const char *address,
     return 0;
 }
 
-int firewall_publish_check(struct host *host, const char *bridge, const char *address,
-                           const struct firewall_port *ports, size_t count, banger_error *err)
-{
-    AUTO_MAPPINGS there = {0};
-    (void)host;
-    if (firewall_check_bridge(bridge, err) < 0 || check_ports(ports, count, err) < 0 ||
-        read_maps(bridge, &there, err) < 0) {
-        return -1;
-    }
-    return check_free(&there, address, ports, count, err);
-}
-
 /* -- Changing ------------------------------------------------------------------------------------- */
 
 /* Protocols as numbers: their names come from /etc/protocols, which a small host lacks. */

@@ -114,16 +114,6 @@ static size_t ports_of(const struct op_call *call, struct firewall_port ports[PO
     return count;
 }
 
-int op_publish_check(struct host *host, const struct op_call *call, json_t *result,
-                     banger_error *err)
-{
-    (void)result;
-    struct firewall_port ports[PORTS_MAX];
-    size_t count = ports_of(call, ports);
-    return firewall_publish_check(host, text_of(call, "bridge"), text_of(call, "address"), ports,
-                                  count, err);
-}
-
 int op_publish_set(struct host *host, const struct op_call *call, json_t *result, banger_error *err)
 {
     (void)result;

@@ -113,9 +113,10 @@ int op_network_remove(struct host *host, const struct op_call *call, json_t *res
 {
     (void)result;
     const char *bridge = text_of(call, "bridge");
-    if (tap_pool_resize(host, 0, err) < 0 || failpoint("network.remove", "pool-gone", err) < 0 ||
-        bridge_remove(host, bridge, err) < 0 ||
-        failpoint("network.remove", "bridge-gone", err) < 0) {
+    /* The bridge first: it refuses to go while a VM uses it, and then nothing has changed. */
+    if (bridge_remove(host, bridge, err) < 0 ||
+        failpoint("network.remove", "bridge-gone", err) < 0 || tap_pool_resize(host, 0, err) < 0 ||
+        failpoint("network.remove", "pool-gone", err) < 0) {
         return -1;
     }
     return firewall_remove(host, bridge, err);

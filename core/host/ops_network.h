@@ -29,8 +29,6 @@ int op_nat_check(struct host *host, const struct op_call *call, json_t *result, 
 int op_nat_on(struct host *host, const struct op_call *call, json_t *result, banger_error *err);
 int op_nat_off(struct host *host, const struct op_call *call, json_t *result, banger_error *err);
 
-int op_publish_check(struct host *host, const struct op_call *call, json_t *result,
-                     banger_error *err);
 int op_publish_set(struct host *host, const struct op_call *call, json_t *result,
                    banger_error *err);
 

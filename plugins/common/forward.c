@@ -91,7 +91,7 @@ bool forward_parse(const char *text, struct forward *forward, const char **reaso
     return true;
 }
 
-static bool forward_clashes(const struct forward *a, const struct forward *b)
+bool forward_clashes(const struct forward *a, const struct forward *b)
 {
     return a->udp == b->udp && a->host_port == b->host_port &&
            (strcmp(a->host_ip, b->host_ip) == 0 || strcmp(a->host_ip, "0.0.0.0") == 0 ||

@@ -41,6 +41,8 @@ int forward_refuse(const struct banger_host *host, struct banger_call *call,
 /* Refuses a host port that cannot be bound now. */
 int forward_check_free(const struct banger_host *host, struct banger_call *call,
                        const struct forward *forward);
+/* Whether no two of them can be published at once. */
+bool forward_clashes(const struct forward *a, const struct forward *b);
 bool forward_equal(const struct forward *a, const struct forward *b);
 /* As a NIC's "forward" rows of the machine document, and as the host operations take them. */
 json_t *forward_to_json(const struct forward_list *list);

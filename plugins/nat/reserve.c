@@ -9,7 +9,8 @@
 
 struct reservation {
     struct reservation *next;
-    char vm_id[33]; /* 32 hex digits */
+    char vm_id[33];   /* 32 hex digits */
+    char vm_name[64]; /* a DNS label */
     struct forward forward;
     int fd;
     bool wanted; /* by the set that is being made */
@@ -17,6 +18,18 @@ struct reservation {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct reservation *all;
+
+/* Another VM's that stands in the way. */
+static const struct reservation *find_clash(const char *vm_id, const struct forward *forward)
+{
+    const struct reservation *held = all;
+
+    while (held != NULL &&
+           (strcmp(held->vm_id, vm_id) == 0 || !forward_clashes(&held->forward, forward))) {
+        held = held->next;
+    }
+    return held;
+}
 
 static struct reservation *find(const char *vm_id, const struct forward *forward)
 {
@@ -58,7 +71,7 @@ static void settle(const char *vm_id)
 }
 
 /* 0 or an errno. */
-static int take(const char *vm_id, const struct forward *forward)
+static int take(const char *vm_id, const char *vm_name, const struct forward *forward)
 {
     int fd = forward_bind(forward);
 
@@ -71,6 +84,7 @@ static int take(const char *vm_id, const struct forward *forward)
         return ENOMEM;
     }
     (void)strncpy(held->vm_id, vm_id, sizeof(held->vm_id) - 1);
+    (void)strncpy(held->vm_name, vm_name, sizeof(held->vm_name) - 1);
     held->forward = *forward;
     held->fd = fd;
     held->wanted = true;
@@ -81,13 +95,13 @@ static int take(const char *vm_id, const struct forward *forward)
 
 /* The first that cannot be had, with its errno in `reason`; NULL: all are held. New ones are marked as
  * wanted at once, so that a failure can drop just these. */
-static const struct forward *take_new(const char *vm_id, const struct forward_list *list,
-                                      int *reason)
+static const struct forward *take_new(const char *vm_id, const char *vm_name,
+                                      const struct forward_list *list, int *reason)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct forward *forward = &list->items[i];
 
-        if (find(vm_id, forward) == NULL && (*reason = take(vm_id, forward)) != 0) {
+        if (find(vm_id, forward) == NULL && (*reason = take(vm_id, vm_name, forward)) != 0) {
             return forward;
         }
     }
@@ -100,7 +114,8 @@ int reserve_set(const struct banger_host *host, struct banger_call *call, const 
     int reason = 0;
 
     (void)pthread_mutex_lock(&lock);
-    const struct forward *missing = take_new(vm_id, list, &reason);
+    const struct forward *missing =
+        take_new(vm_id, host->get_string(call, "vm.name", ""), list, &reason);
     if (missing != NULL) {
         drop(vm_id, true);
     } else {
@@ -128,8 +143,14 @@ int reserve_check(const struct banger_host *host, struct banger_call *call, cons
 
     (void)pthread_mutex_lock(&lock);
     for (size_t i = 0; i < list->count && result == 0; i++) {
-        if (find(vm_id, &list->items[i]) == NULL) {
-            result = forward_check_free(host, call, &list->items[i]);
+        const struct forward *forward = &list->items[i];
+        const struct reservation *other = find_clash(vm_id, forward);
+
+        if (other != NULL) {
+            result = host->fail(call, BANGER_EBUSY, "cannot publish port %u: the VM '%s' has it",
+                                forward->host_port, other->vm_name);
+        } else if (find(vm_id, forward) == NULL) {
+            result = forward_check_free(host, call, forward);
         }
     }
     (void)pthread_mutex_unlock(&lock);

@@ -18,7 +18,7 @@ static int set_up(void **state)
 {
     (void)state;
     fake = fake_host_new("{\"vm\": {\"id\": \"0123456789abcdef0123456789abcdef\","
-                         " \"network\": \"bridge\", \"publish\": []},"
+                         " \"name\": \"web\", \"network\": \"bridge\", \"publish\": []},"
                          " \"config\": {\"default\": true, \"uplink\": \"auto\"},"
                          " \"runtime\": {\"bridge\": {\"link\": \"br-fc\","
                          " \"address\": \"172.16.0.2\"}}}");
@@ -139,8 +139,10 @@ static void ports_are_held(void **state)
     assert_true(is_taken(port));
     assert_int_equal(fake_host_call(fake, hooks()->check), 0); /* its own */
     fake_host_set(fake, "vm.id", json_string("ffffffffffffffffffffffffffffffff"));
+    fake_host_set(fake, "vm.name", json_string("other"));
     assert_int_equal(fake_host_call(fake, hooks()->check), -1); /* another's */
     assert_int_equal(fake_host_code(fake), BANGER_EBUSY);
+    assert_non_null(strstr(fake_host_error(fake), "the VM 'web' has it"));
     fake_host_clear_error(fake);
     fake_host_set(fake, "vm.id", json_string("0123456789abcdef0123456789abcdef"));
     assert_int_equal(fake_host_call(fake, hooks()->cleanup), 0);
