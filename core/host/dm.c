@@ -15,12 +15,14 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/name.h"
 #include "base/str.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <libdevmapper.h>
+#include <linux/dm-ioctl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -33,8 +35,8 @@
 #define BUSY_TIMEOUT_MS 5000    /* whoever looks at a new device (blkid, udevd) is done by then */
 #define BUSY_AGAIN_MS 10
 #define UUID_MAX 64
-#define NAME_MAX_DM 40   /* ours */
-#define NAME_MAX_ANY 128 /* DM_NAME_LEN, include/uapi/linux/dm-ioctl.h */
+#define MISC_MAX 65536 /* a line of /proc/misc for each of at most some hundred devices */
+#define NAME_MAX_DM 40 /* ours */
 
 /* Nobody may scan the disk of a guest. The node of /dev/mapper is made by rules that stay on. */
 #define UDEV_FLAGS                                                                                 \
@@ -131,8 +133,22 @@ static int no_device_mapper(int errno_value, banger_error *err)
     return error_hint(err, "load the kernel module `dm_mod`, or use another rootfs driver");
 }
 
+/* libdevmapper makes /dev/mapper/control where it is not, whatever the kernel has; a check changes
+ * nothing. Where the node is, opening it loads the module. */
+static bool is_here(void)
+{
+    AUTO_BUF struct buf misc = BUF_INIT;
+    return access("/dev/mapper/" DM_CONTROL_NODE, F_OK) == 0 ||
+           (file_read("/proc/misc", MISC_MAX, &misc, NULL) == 0 &&
+            strstr(misc.data, "device-mapper") != NULL);
+}
+
 int dm_check(const char *target, banger_error *err)
 {
+    if (!is_here()) {
+        said[0] = '\0';
+        return no_device_mapper(0, err);
+    }
     enter();
     AUTO_TASK struct dm_task *version = dm_task_create(DM_DEVICE_VERSION);
     AUTO_TASK struct dm_task *known = dm_task_create(DM_DEVICE_GET_TARGET_VERSION);
@@ -294,21 +310,21 @@ static void remove_node(const char *name, const struct dm_info *info)
 }
 
 /* The name and the number of the device with that UUID. Inside. */
-static bool find_by_uuid(const char *uuid, char name[NAME_MAX_ANY], struct dm_info *info)
+static bool find_by_uuid(const char *uuid, char name[DM_NAME_LEN], struct dm_info *info)
 {
     AUTO_TASK struct dm_task *task = dm_task_create(DM_DEVICE_INFO);
     if (task == NULL || !dm_task_set_uuid(task, uuid) || !dm_task_run(task) ||
         !dm_task_get_info(task, info) || !info->exists) {
         return false;
     }
-    (void)snprintf(name, NAME_MAX_ANY, "%s", str_or(dm_task_get_name(task), ""));
+    (void)snprintf(name, DM_NAME_LEN, "%s", str_or(dm_task_get_name(task), ""));
     return true;
 }
 
 /* One attempt: 0 it is gone, or an errno. Inside. */
 static int remove_once(const char *uuid)
 {
-    char name[NAME_MAX_ANY];
+    char name[DM_NAME_LEN];
     struct dm_info info;
     if (!find_by_uuid(uuid, name, &info)) {
         return 0;
