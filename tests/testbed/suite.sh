@@ -38,4 +38,4 @@ if ! "$here/machine.py" --check 2>"$said"; then
   exit
 fi
 BANGER_HOME=$home home_make >"$said" 2>&1 || { cat "$said"; exit 1; }
-TESTBED_TIMEOUT=${TESTBED_TIMEOUT:-600} "$here/machine.py" "bats --tap $here"
+TESTBED_TIMEOUT=${TESTBED_TIMEOUT:-1800} "$here/machine.py" "bats --tap $here"
