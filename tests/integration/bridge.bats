@@ -181,7 +181,7 @@ print(urllib.request.urlopen("http://127.0.0.1:8086/page", timeout=10).read().de
 @test "bridge: wrong values are refused before anything changes" {
   banger daemon stop
   in_host ip route add 172.16.0.0/16 via 10.99.0.2
-  run -125 banger vm run --rm -- true
+  run -2 banger vm run --rm -- true
   has "172.16.0.0/16"
   run ! banger vm create --name x
   has "172.16.0.0/16"
