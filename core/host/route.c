@@ -72,7 +72,8 @@ int route_check_overlap(const char *prefix, const char *except, banger_error *er
             address_format(&network, route);
             (void)error_set(err, BANGER_EINVALID, "%s overlaps a route of this host: %s through %s",
                             prefix, route, name);
-            return error_hint(err, "give the guests another range: plugins.bridge.subnet in config.lua");
+            return error_hint(err,
+                              "give the guests another range: plugins.bridge.subnet in config.lua");
         }
     }
     return 0;

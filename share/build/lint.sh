@@ -24,7 +24,7 @@ sources() { # sources DIR...: the C files of those that exist
 # What the compiler is told, so that the checkers see the same code.
 compile_flags() {
   printf '%s\n' -std=gnu11 -D_GNU_SOURCE '-DBANGER_VERSION="0"' -Iinclude -Icore -Iplugins/common
-  pkg-config --cflags lua5.4 sqlite3 jansson libarchive libkmod | xargs -n 1
+  pkg-config --cflags lua5.4 sqlite3 jansson libarchive libkmod libnl-3.0 libnl-route-3.0 libnl-nf-3.0 | xargs -n 1
 }
 
 check_arrows() { share/build/arrows.sh; }

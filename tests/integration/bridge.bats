@@ -135,9 +135,10 @@ s = socket.create_server(("0.0.0.0", 8070)); print("up", flush=True); time.sleep
   mkdir -p "$HOME"
   make_server "$BATS_FILE_TMPDIR/server"
   banger ssh-config --install
-  for round in 1 2; do
+  for key in first second; do
     banger vm run -d --nat --publish 8086:80 --name web
-    serve_ssh web # with another host key in each round
+    echo "# the $key host key"
+    serve_ssh web
     banger vm exec web -- sh -c 'mkdir -p /root/www; echo page >/root/www/page; httpd -p 80 -h /root/www'
     is "$(in_host dig +short @127.0.0.1 -p 42069 web.vm)" 172.16.0.2
     is "$(in_host dig +short @127.0.0.1 -p 42069 -x 172.16.0.2)" web.vm.
