@@ -71,7 +71,8 @@ teardown_network() {
 serve_internet() {
   local ready=$BATS_TEST_TMPDIR/served.$1
   mkfifo "$ready"
-  in_internet python3 - "$1" "$2" "$ready" >/dev/null 2>&1 3>&- <<'PYTHON' &
+  # Not by in_internet: a function's $! would be a shell, whose end leaves the server behind.
+  nsenter --net="/proc/$internet_ns/ns/net" -- python3 - "$1" "$2" "$ready" >/dev/null 2>&1 3>&- <<'PYTHON' &
 import socket, sys
 server = socket.create_server(("10.99.0.2", int(sys.argv[1])))
 open(sys.argv[3], "w").close()
