@@ -16,7 +16,8 @@ fi
 if ! "$banger" image show tiny >/dev/null 2>&1; then
   step "$banger" image build tiny
 fi
-step "$banger" vm run --rm -- uname -a
+# The network that leaves nothing on this machine: as root, auto would make a bridge.
+step "$banger" vm run --rm --network user -- uname -a
 
 cat <<END
 
@@ -27,5 +28,6 @@ That was a Linux guest of its own: booted, used and deleted. What to type next:
   $banger vm exec web -- ps          a program in it
   $banger ps                         what runs
   $banger vm delete web
+  $banger network list               how VMs are connected (share/doc/network.md)
   $banger --help
 END
