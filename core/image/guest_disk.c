@@ -62,7 +62,7 @@ static int sink_file(void *context, const char *path, struct guest_owner owner, 
 static int content_write(struct ext4 *fs, const char *agent, const json_t *guest, banger_error *err)
 {
     const struct guest_sink sink = {.data = sink_data, .file = sink_file, .context = fs};
-    if (ext4_remove(fs, GUEST_CONF_DIR + 1, err) < 0 ||
+    if (ext4_remove(fs, &GUEST_CONF_DIR[1], err) < 0 ||
         ext4_dir(fs, GUEST_CONF_DIR, attr_of((struct guest_owner){.mode = 0700}), err) < 0 ||
         sink_file(fs, GUEST_CONF_AGENT, (struct guest_owner){.mode = 0755}, agent, err) < 0) {
         return -1;
