@@ -20,6 +20,16 @@ home_make() {
   return "$status"
 }
 
+# A Firecracker that was given, and its jailer, where the machine sees them.
+firecracker_take() {
+  local real=${BANGER_FIRECRACKER:-$(command -v firecracker)} folder=$BUILD/testbed/firecracker
+  rm -rf "$folder"
+  [ -x "$real" ] || return 0
+  mkdir -p "$folder"
+  cp "$real" "$folder/firecracker"
+  [ ! -x "$(dirname "$real")/jailer" ] || cp "$(dirname "$real")/jailer" "$folder/jailer"
+}
+
 skip_all() {
   local file name number=0
   echo "1..$(bats --count "$here")"
@@ -37,5 +47,6 @@ if ! "$here/machine.py" --check 2>"$said"; then
   skip_all "$(tail -n 2 "$said" | paste -sd' ')"
   exit
 fi
+firecracker_take
 BANGER_HOME=$home home_make >"$said" 2>&1 || { cat "$said"; exit 1; }
 TESTBED_TIMEOUT=${TESTBED_TIMEOUT:-1800} "$here/machine.py" "bats --tap $here"
