@@ -21,7 +21,7 @@ offers() {
 }
 
 @test "cli: completion: bash" {
-  is "$(offers banger vm re)" restart
+  is "$(offers banger vm res)" "restart resume"
   [[ " $(offers banger '') " == *" vm "*"daemon"* ]]
   [[ " $(offers banger vm run --) " == *" --publish "*" --json "* ]]
   is "$(offers banger vm run --vmm q)" qemu
