@@ -268,7 +268,7 @@ static int install(struct host *host, const struct firewall_plan *plan, const ch
     static atomic_bool lacks_bridge;
     for (;;) {
         bool by_bridge = !lacks_bridge;
-        if (!by_bridge && firewall_check_alone(host, plan->bridge, err) < 0) {
+        if (!by_bridge && firewall_check_alone(plan->bridge, err) < 0) {
             return -1;
         }
         AUTO_FREE char *body = policy(host, plan, prefix, by_bridge);

@@ -2,10 +2,10 @@
 #include "host/firewall_table.h"
 
 #include "base/cleanup.h"
-#include "base/json.h"
 #include "base/name.h"
 #include "base/str.h"
 #include "host/nft.h"
+#include "host/nft_tables.h"
 #include "host/tap.h"
 
 #include <arpa/inet.h>
@@ -42,17 +42,14 @@ void firewall_owner_name(const struct host *host, char name[FIREWALL_NAME_MAX])
 
 /* -- Whose is it? --------------------------------------------------------------------------------- */
 
-static bool is_listed(const json_t *list, enum firewall_family family, const char *name)
+static bool is_own_name(const char *name, const char *own)
 {
-    size_t i = 0;
-    json_t *row = NULL;
-    json_array_foreach (list, i, row) {
-        if (strcmp(json_get_string(row, "table.family", ""), families[family].name) == 0 &&
-            strcmp(json_get_string(row, "table.name", ""), name) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return strcmp(name, own) == 0;
+}
+
+static bool is_another_bangers(const char *name, const char *own)
+{
+    return str_starts(name, "banger-") && strcmp(name, own) != 0;
 }
 
 static int read_mark(const struct host *host, enum firewall_family family, const char *bridge,
@@ -72,7 +69,7 @@ bool firewall_is_ours(const struct host *host, enum firewall_family family, cons
     return read_mark(host, family, bridge, NULL) == 0;
 }
 
-/* The mark first: where it is, which it nearly always is, libnftables has nothing to list. */
+/* The mark first: it is nearly always there. */
 int firewall_state(struct host *host, enum firewall_family family, const char *bridge,
                    enum firewall_state *state, banger_error *err)
 {
@@ -83,12 +80,11 @@ int firewall_state(struct host *host, enum firewall_family family, const char *b
         *state = FIREWALL_OURS;
         return 0;
     }
-    /* A host without netfilter has no sockets of it either: libnftables' words are better. */
-    AUTO_JSON json_t *list = nft_list(host, "list tables", err);
-    if (list == NULL) {
+    char found[NFT_TABLE_NAME_MAX];
+    if (nft_tables_find(families[family].number, is_own_name, table, found, err) < 0) {
         return -1;
     }
-    if (!is_listed(list, family, table)) {
+    if (found[0] == '\0') {
         *state = FIREWALL_ABSENT;
         return 0;
     }
@@ -100,28 +96,22 @@ int firewall_state(struct host *host, enum firewall_family family, const char *b
     return 0;
 }
 
-int firewall_check_alone(struct host *host, const char *bridge, banger_error *err)
+int firewall_check_alone(const char *bridge, banger_error *err)
 {
     char table[FIREWALL_NAME_MAX];
-    size_t i = 0;
-    json_t *row = NULL;
+    char found[NFT_TABLE_NAME_MAX];
     firewall_table_name(bridge, table);
-    AUTO_JSON json_t *list = nft_list(host, "list tables bridge", err);
-    if (list == NULL) {
+    if (nft_tables_find(NFPROTO_BRIDGE, is_another_bangers, table, found, err) < 0) {
         return -1;
     }
-    json_array_foreach (list, i, row) {
-        const char *name = json_get_string(row, "table.name", "");
-        if (str_starts(name, "banger-") && strcmp(name, table) != 0) {
-            (void)error_set(
-                err, BANGER_EBUSY,
-                "this kernel cannot tell the frames of two bridges apart "
-                "(nft_meta_bridge), and the nft table 'bridge %s' is of another banger's",
-                name);
-            return error_hint(err, "have that one let go: banger network remove");
-        }
+    if (found[0] == '\0') {
+        return 0;
     }
-    return 0;
+    (void)error_set(err, BANGER_EBUSY,
+                    "this kernel cannot tell the frames of two bridges apart "
+                    "(nft_meta_bridge), and the nft table 'bridge %s' is of another banger's",
+                    found);
+    return error_hint(err, "have that one let go: banger network remove");
 }
 
 int firewall_refuse(enum firewall_family family, const char *bridge, enum firewall_state state,

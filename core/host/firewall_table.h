@@ -42,7 +42,7 @@ int firewall_retract(struct host *host, enum firewall_family family, const char 
                      const char *commands, banger_error *err);
 /* EBUSY where there is a table of another bridge's of banger's, whoever's: for a kernel on which rules
  * cannot ask by which bridge a frame comes. */
-int firewall_check_alone(struct host *host, const char *bridge, banger_error *err);
+int firewall_check_alone(const char *bridge, banger_error *err);
 /* Reads a set; one that is not there is empty. `*list` is the caller's to free. */
 int firewall_read(enum firewall_family family, const char *bridge, const char *set,
                   struct nft_element **list, size_t *count, banger_error *err);
