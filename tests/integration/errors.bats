@@ -74,9 +74,9 @@ declined() {
 }
 
 @test "errors: what only the daemon knows is refused as early" {
-  refused 2 "auto, qemu" vm create --vmm qemo
+  refused 2 "auto, firecracker, qemu" vm create --vmm qemo
   has "did you mean 'qemu'"
-  refused 2 "auto, reflink, copy" vm run --rm --rootfs-driver raid -- true
+  refused 2 "auto, dm-snapshot, reflink, copy" vm run --rm --rootfs-driver raid -- true
   refused 2 "auto, bridge, user, none" vm create --network bridges
   refused 2 "'8080:80' takes port 8080" vm run --rm -p 8080:80 -p 0.0.0.0:8080:81 -- true
   assert_unchanged
