@@ -18,9 +18,9 @@ const struct command commands_network[] = {
         .alias = "rm",
         .summary = "take a network off this host",
         .description =
-            "Removes what a network keeps on the host for all VMs: of 'bridge', the default, the\n"
-            "bridge itself, the TAP devices that are kept ready, and the nft tables. Refused\n"
-            "while a VM that uses it runs. The next start makes all of it again.",
+            "Removes what a network keeps on the host for all VMs: of 'bridge', the default,\n"
+            "the bridge itself, the TAP devices that are kept ready, and the nft tables.\n"
+            "Refused while a VM that uses it runs. The next start makes all of it again.",
         .arguments = ARGUMENTS({"NETWORK", VALUE_NETWORK, ARGUMENT_OPTIONAL}),
         .examples = EXAMPLES({"banger network remove", "leave no trace of the bridge"}),
         .run = network_remove,
