@@ -125,9 +125,9 @@ const struct command commands_host[] = {
         .path = "ssh-config",
         .summary = "make 'ssh NAME.vm' work",
         .description =
-            "Prints what OpenSSH's client has to be told. With --install it goes into a file of\n"
-            "banger's, which an Include at the top of ~/.ssh/config leads to; the rest of that\n"
-            "file stays as it is. --uninstall takes back both.",
+            "Prints what OpenSSH's client has to be told. With --install it goes into a file\n"
+            "of banger's, which an Include at the top of ~/.ssh/config leads to; the rest of\n"
+            "that file stays as it is. --uninstall takes back both.",
         .options = OPTIONS({"install", 0, VALUE_NONE, NULL, "put it into ~/.ssh/config", false},
                            {"uninstall", 0, VALUE_NONE, NULL, "take it out again", false}),
         .examples = EXAMPLES({"banger ssh-config --install", "then: ssh web.vm"},
