@@ -8,7 +8,8 @@ setup_suite() {
   fi
   local repo
   repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-  export BANGER_BUILD=${BANGER_BUILD:-$repo/build}
+  BANGER_BUILD=${BANGER_BUILD:-$(cd "$repo" && realpath "${BUILD:-build}")}
+  export BANGER_BUILD
   export BANGER_HOME=$BANGER_BUILD/testbed/home
   mkdir "$BATS_SUITE_TMPDIR/home"
   cp -a --sparse=always "$BANGER_HOME/state" "$BATS_SUITE_TMPDIR/home"
