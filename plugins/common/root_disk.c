@@ -75,10 +75,8 @@ int root_disk_open_folder(const struct banger_host *host, struct banger_call *ca
     return fd >= 0 ? fd : root_disk_fail(host, call, errno, "open", path);
 }
 
-/* Runs a program of e2fsprogs on the disk; `highest_good` is its highest exit status that is not a
- * failure (e2fsck(8): 1 is "errors corrected"). */
-static int run_on_disk(const struct banger_host *host, struct banger_call *call, json_t *argv,
-                       int highest_good)
+int root_disk_run(const struct banger_host *host, struct banger_call *call, json_t *argv,
+                  int highest_good)
 {
     char program[32];
     json_auto_t *result = NULL;
@@ -102,11 +100,11 @@ int root_disk_fit(const struct banger_host *host, struct banger_call *call, cons
 {
     host->progress(call, "growing the root disk");
     /* resize2fs asks for a check unless the last one is younger than the last mount. */
-    if (run_on_disk(host, call, json_pack("[s, s, s, s]", "/sbin/e2fsck", "-f", "-p", path), 1) <
+    if (root_disk_run(host, call, json_pack("[s, s, s, s]", "/sbin/e2fsck", "-f", "-p", path), 1) <
         0) {
         return -1;
     }
-    return run_on_disk(host, call, json_pack("[s, s]", "/sbin/resize2fs", path), 0);
+    return root_disk_run(host, call, json_pack("[s, s]", "/sbin/resize2fs", path), 0);
 }
 
 /* Grows the file, then the ext4 in it. Can be repeated after an interruption at any point. */

@@ -11,6 +11,7 @@
 #define COMMON_ROOT_DISK_H
 
 #include <banger/host.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -42,6 +43,10 @@ typedef int (*root_disk_write)(const struct banger_host *host, struct banger_cal
 int root_disk_write_new(const struct banger_host *host, struct banger_call *call, const char *path,
                         root_disk_write write, void *context);
 
+/* Runs a program of e2fsprogs on a disk; `highest_good` is its highest exit status that is not a failure
+ * (e2fsck(8): 1 is "errors corrected"). Steals `argv`. */
+int root_disk_run(const struct banger_host *host, struct banger_call *call, json_t *argv,
+                  int highest_good);
 /* host->fail for a failed system call on a disk: a full one gets its own code and hint. */
 int root_disk_fail(const struct banger_host *host, struct banger_call *call, int errno_value,
                    const char *doing, const char *path);

@@ -118,24 +118,6 @@ static int write_from_seed(const struct banger_host *host, struct banger_call *c
 /* -- A fresh one ----------------------------------------------------------------------------------
  */
 
-static int run(const struct banger_host *host, struct banger_call *call, json_t *argv)
-{
-    char program[32];
-    json_auto_t *result = NULL;
-    const char *output = "";
-    int status = -1;
-
-    (void)snprintf(program, sizeof(program), "%s", json_string_value(json_array_get(argv, 0)));
-    result = banger_json_run(host, call, argv);
-    if (result == NULL) {
-        return -1;
-    }
-    (void)json_unpack(result, "{s:i, s:s}", "status", &status, "stderr", &output);
-    return status == 0 ? 0
-                       : host->fail(call, BANGER_EIO, "%s failed with status %d: %.*s", program,
-                                    status, (int)strcspn(output, "\n"), output);
-}
-
 /* The file is new, so nothing in it needs zeroing, here or later by the guest's kernel. */
 static int write_fresh(const struct banger_host *host, struct banger_call *call, void *context,
                        int to, const char *temporary)
@@ -144,18 +126,20 @@ static int write_fresh(const struct banger_host *host, struct banger_call *call,
 
     host->progress(call, "making the work disk");
     if (grow_file(host, call, to, disk->bytes, temporary) < 0 ||
-        run(host, call,
-            json_pack("[s, s, s, s, s, s, s, s, s, s, s, s]", MKE2FS, "-q", "-F", "-t", "ext4",
-                      "-b", "4096", "-m", "0", "-E", "root_owner=0:0,assume_storage_prezeroed=1",
-                      temporary)) < 0) {
+        root_disk_run(host, call,
+                      json_pack("[s, s, s, s, s, s, s, s, s, s, s, s]", MKE2FS, "-q", "-F", "-t",
+                                "ext4", "-b", "4096", "-m", "0", "-E",
+                                "root_owner=0:0,assume_storage_prezeroed=1", temporary),
+                      0) < 0) {
         return -1;
     }
     if (!disk->private) {
         return 0;
     }
-    return run(host, call,
-               json_pack("[s, s, s, s, s]", DEBUGFS, "-w", "-R", "set_inode_field <2> mode 040700",
-                         temporary));
+    return root_disk_run(host, call,
+                         json_pack("[s, s, s, s, s]", DEBUGFS, "-w", "-R",
+                                   "set_inode_field <2> mode 040700", temporary),
+                         0);
 }
 
 /* -- Both -----------------------------------------------------------------------------------------

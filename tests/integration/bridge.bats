@@ -79,8 +79,8 @@ print(urllib.request.urlopen(f"http://{sys.argv[1]}:{sys.argv[2]}/page", timeout
   # Taken, by another VM or by a program: refused by name, and nothing is made.
   run -125 banger vm run --rm --name other -p 8080:80 -- true
   has "8080"
-  in_host python3 -c 'import socket, time
-s = socket.create_server(("127.0.0.1", 8090)); print("up", flush=True); time.sleep(600)' >"$BATS_TEST_TMPDIR/up" 3>&- &
+  in_host python3 -c 'import signal, socket
+s = socket.create_server(("127.0.0.1", 8090)); print("up", flush=True); signal.pause()' >"$BATS_TEST_TMPDIR/up" 3>&- &
   servers+=($!)
   says "$BATS_TEST_TMPDIR/up" up
   run ! banger vm create --name other -p 8090:80
@@ -95,8 +95,8 @@ print(urllib.request.urlopen("http://127.0.0.1:8083/page", timeout=10).read().de
 }
 
 @test "bridge: a guest reaches none of this host's services" {
-  in_host python3 -c 'import socket, time
-s = socket.create_server(("0.0.0.0", 8070)); print("up", flush=True); time.sleep(600)' >"$BATS_TEST_TMPDIR/up" 3>&- &
+  in_host python3 -c 'import signal, socket
+s = socket.create_server(("0.0.0.0", 8070)); print("up", flush=True); signal.pause()' >"$BATS_TEST_TMPDIR/up" 3>&- &
   servers+=($!)
   says "$BATS_TEST_TMPDIR/up" up
   banger vm run -d --name a
