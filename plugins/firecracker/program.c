@@ -1,69 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The Firecracker program: where it is, and which version. Asked again when the file changes. */
 #include "firecracker.h"
+#include "vmm_program.h"
 #include "vmm_start.h"
 
 #include <banger/json.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define PROGRAM_NAME "firecracker"
 #define RELEASES "https://github.com/firecracker-microvm/firecracker/releases"
 
 /* 1.8 is the first whose devices Debian's kernels find: through ACPI (Firecracker's CHANGELOG). */
 #define MAJOR_MIN 1
 #define MINOR_MIN 8
 
-/* The first executable of that name in PATH. */
-static bool search_path(char path[PATH_MAX])
-{
-    const char *folders = getenv("PATH");
-    char copy[4096];
-    char *rest = NULL;
-
-    (void)snprintf(copy, sizeof(copy), "%s:/usr/bin:/usr/local/bin",
-                   folders != NULL ? folders : "");
-    for (char *folder = strtok_r(copy, ":", &rest); folder != NULL;
-         folder = strtok_r(NULL, ":", &rest)) {
-        int length = snprintf(path, PATH_MAX, "%s/" PROGRAM_NAME, folder);
-
-        if (folder[0] == '/' && length < PATH_MAX && access(path, X_OK) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int locate(const struct banger_host *host, struct banger_call *call, char path[PATH_MAX])
-{
-    const char *wish = host->get_string(call, "config.binary", "");
-    const char *environment = getenv("BANGER_FIRECRACKER");
-
-    if (*wish == '\0' && environment != NULL) {
-        wish = environment;
-    }
-    if (*wish == '\0') {
-        if (search_path(path)) {
-            return 0;
-        }
-        host->hint(call, "put a release of " RELEASES " into PATH, or set "
-                         "plugins.firecracker.binary; without one, qemu is used");
-        return host->fail(call, BANGER_EUNSUPPORTED, PROGRAM_NAME " is not installed");
-    }
-    if (wish[0] != '/' || snprintf(path, PATH_MAX, "%s", wish) >= PATH_MAX) {
-        return host->fail(call, BANGER_EINVALID,
-                          "the Firecracker program '%.200s' is not an absolute path", wish);
-    }
-    if (access(path, X_OK) < 0) {
-        host->hint(call, "correct plugins.firecracker.binary or BANGER_FIRECRACKER");
-        return host->fail(call, BANGER_EUNSUPPORTED,
-                          "the Firecracker program %s cannot be executed", path);
-    }
-    return 0;
-}
+static const struct vmm_program kind = {
+    .name = "firecracker",
+    .title = "Firecracker",
+    .variable = "BANGER_FIRECRACKER",
+    .absent_hint = "put a release of " RELEASES " into PATH, or set plugins.firecracker.binary; "
+                   "without one, qemu is used",
+    .wrong_hint = "correct plugins.firecracker.binary or BANGER_FIRECRACKER",
+};
 
 /* "Firecracker v1.13.0" in the first line; whatever follows is kept, for people. */
 static int ask_version(const struct banger_host *host, struct banger_call *call,
@@ -93,12 +52,6 @@ static int ask_version(const struct banger_host *host, struct banger_call *call,
     return 0;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 int program_find(const struct banger_host *host, struct banger_call *call, struct program *program)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -108,14 +61,11 @@ int program_find(const struct banger_host *host, struct banger_call *call, struc
     int result = 0;
 
     memset(program, 0, sizeof(*program));
-    if (locate(host, call, program->path) < 0) {
+    if (vmm_program_locate(host, call, &kind, program->path, sizeof(program->path), &file) < 0) {
         return -1;
     }
-    if (stat(program->path, &file) < 0) {
-        return host->fail(call, BANGER_EUNSUPPORTED, "%s has gone", program->path);
-    }
     (void)pthread_mutex_lock(&lock);
-    if (strcmp(known.path, program->path) == 0 && same_file(&known_file, &file)) {
+    if (strcmp(known.path, program->path) == 0 && vmm_program_is_same(&known_file, &file)) {
         *program = known;
     } else if (ask_version(host, call, program) < 0) {
         result = -1;

@@ -1,64 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The QEMU program: where it is, and what it says of itself. Asked again when the file changes. */
 #include "qemu.h"
+#include "vmm_program.h"
 
 #include <banger/json.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define PROGRAM_NAME "qemu-system-x86_64"
 #define PROGRAM_PACKAGE "qemu-system-x86"
 #define VERSION_MAJOR_MIN 7 /* -M microvm with acpi and rtc as we use them; 7.2 is Debian 12's */
 
-/* The first executable of that name in PATH. */
-static bool search_path(char *path, size_t size)
-{
-    const char *folders = getenv("PATH");
-    char copy[4096];
-    char *rest = NULL;
-
-    (void)snprintf(copy, sizeof(copy), "%s:/usr/bin:/usr/local/bin",
-                   folders != NULL ? folders : "");
-    for (char *folder = strtok_r(copy, ":", &rest); folder != NULL;
-         folder = strtok_r(NULL, ":", &rest)) {
-        int length = snprintf(path, size, "%s/" PROGRAM_NAME, folder);
-
-        if (folder[0] == '/' && length < (int)size && access(path, X_OK) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int locate(const struct banger_host *host, struct banger_call *call, char *path, size_t size)
-{
-    const char *wish = host->get_string(call, "config.binary", "");
-    const char *environment = getenv("BANGER_QEMU");
-
-    if (*wish == '\0' && environment != NULL) {
-        wish = environment;
-    }
-    if (*wish == '\0') {
-        if (search_path(path, size)) {
-            return 0;
-        }
-        host->hint(call, "install it: apt-get install " PROGRAM_PACKAGE);
-        return host->fail(call, BANGER_EUNSUPPORTED, PROGRAM_NAME " is not installed");
-    }
-    if (wish[0] != '/' || snprintf(path, size, "%s", wish) >= (int)size) {
-        return host->fail(call, BANGER_EINVALID,
-                          "the QEMU program '%.200s' is not an absolute path", wish);
-    }
-    if (access(path, X_OK) < 0) {
-        host->hint(call, "correct plugins.qemu.binary or BANGER_QEMU, or install " PROGRAM_PACKAGE);
-        return host->fail(call, BANGER_EUNSUPPORTED, "the QEMU program %s cannot be executed",
-                          path);
-    }
-    return 0;
-}
+static const struct vmm_program kind = {
+    .name = "qemu-system-x86_64",
+    .title = "QEMU",
+    .variable = "BANGER_QEMU",
+    .absent_hint = "install it: apt-get install " PROGRAM_PACKAGE,
+    .wrong_hint = "correct plugins.qemu.binary or BANGER_QEMU, or install " PROGRAM_PACKAGE,
+};
 
 static int ask_version(const struct banger_host *host, struct banger_call *call,
                        struct qemu_program *program)
@@ -108,12 +67,6 @@ static int ask_machines(const struct banger_host *host, struct banger_call *call
     return 0;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 int program_find(const struct banger_host *host, struct banger_call *call,
                  struct qemu_program *program)
 {
@@ -124,14 +77,11 @@ int program_find(const struct banger_host *host, struct banger_call *call,
     int result = 0;
 
     memset(program, 0, sizeof(*program));
-    if (locate(host, call, program->path, sizeof(program->path)) < 0) {
+    if (vmm_program_locate(host, call, &kind, program->path, sizeof(program->path), &file) < 0) {
         return -1;
     }
-    if (stat(program->path, &file) < 0) {
-        return host->fail(call, BANGER_EUNSUPPORTED, "%s has gone", program->path);
-    }
     (void)pthread_mutex_lock(&lock);
-    if (strcmp(known.path, program->path) == 0 && same_file(&known_file, &file)) {
+    if (strcmp(known.path, program->path) == 0 && vmm_program_is_same(&known_file, &file)) {
         *program = known;
     } else if (ask_version(host, call, program) < 0 ||
                ask_machines(host, call, program, true) < 0) {
