@@ -94,6 +94,24 @@ s = socket.create_server(("127.0.0.1", 8090)); print("up", flush=True); signal.p
 print(urllib.request.urlopen("http://127.0.0.1:8083/page", timeout=10).read().decode().strip())')" web
 }
 
+# Nothing in the tiny image serves UDP: the guest's own refusal, which finds its way back, shows that the
+# port leads there. bangerd's socket, which holds the port, would answer nothing.
+@test "bridge: published UDP ports lead to the guest too" {
+  banger vm run -d --name udp -p 5300:69/udp -p 10.99.0.1:5301:69/udp
+  for place in "in_host 127.0.0.1 5300" "in_internet 10.99.0.1 5301"; do
+    # shellcheck disable=SC2086  # words
+    set -- $place
+    run ! "$1" python3 -c 'import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(10)
+s.connect((sys.argv[1], int(sys.argv[2])))
+s.send(b"x")
+s.recv(1)' "$2" "$3"
+    has ConnectionRefusedError
+  done
+  is "$(banger vm exec udp -- awk '/^Udp:/ {ports = $3} END {print ports}' /proc/net/snmp)" 2
+}
+
 @test "bridge: a guest reaches none of this host's services" {
   in_host python3 -c 'import signal, socket
 s = socket.create_server(("0.0.0.0", 8070)); print("up", flush=True); signal.pause()' >"$BATS_TEST_TMPDIR/up" 3>&- &
