@@ -26,7 +26,7 @@
 
 /* Raised when something is added at the end of a struct. Informative: `size` decides what is there.
  */
-#define BANGER_ABI_MINOR 1
+#define BANGER_ABI_MINOR 2
 
 /* True when the struct behind `pointer`, as its writer sized it, has `field`. */
 #define BANGER_HAS(pointer, field)                                                                 \

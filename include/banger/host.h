@@ -20,6 +20,9 @@
  *   config.KEY        this plugin's own configuration
  *   runtime.NAME.KEY  what capability or provider NAME stored for this VM's present run
  *   change.KEY        configure: the new value of what is being changed
+ *   self.*            name origin state: the capability that the hook is called for (since ABI 1.2)
+ *   operation.*       name ("start", "stop", ...); error: in the cleanup after a failure, its text
+ *                     (since ABI 1.2)
  *   resources         cleanup: this plugin's journal rows for this VM, newest first, as
  *                     [{"id":7,"kind":"rule","key":"...","attrs":{},"state":"intent|held"}]
  */
@@ -133,8 +136,23 @@ struct banger_host {
      * guest through the agent, bounded by the hook's deadline. `request_json`: {"source":"/host/path",
      * "path":"/guest/path", "mode":384}: `path` is what the copy is called there (missing folders above
      * it are made), `mode` that of every file in it (default: as on the host). The copy is root's, with
-     * the rules of `banger vm cp`; what a folder in the guest has beside the source's is kept. */
+     * the rules of `banger vm cp`; what a folder in the guest has beside the source's is kept. Since
+     * ABI 1.2 "content" (text) can stand for "source": it becomes a file (mode 0600 unless said) and is
+     * never written to the host's disk. */
     int (*guest_copy)(struct banger_call *call, const char *request_json);
+
+    /* -- Since ABI 1.2 --------------------------------------------------------------------------- */
+
+    /* expand: names one capability that this plugin carries. `json`:
+     *   {"name": as a plugin's, "version", "summary", "license", "origin": "/etc/.../site.lua",
+     *    "after": [], "before": [], "hooks": ["prepare", ...],
+     *    "config": [{"name","type": "string|int|bool|size|duration|list|table","default","help",
+     *                "minimum","maximum"}],
+     *    "state": any value: kept as it is, and read back as `self.state` in this capability's hooks,
+     *    "error": {"message","hint"}: it cannot be used, and this is why}
+     * All but the name is optional. One with an `error` fails its `check` with it, as its policy says
+     * (on_error); an operation uses what was named when it began, however the source changes meanwhile. */
+    int (*provide)(struct banger_call *call, const char *json);
 };
 
 #ifdef __cplusplus

@@ -47,6 +47,23 @@ struct banger_plugin {
      * refuse (then the load fails and nothing of the plugin is registered). */
     banger_hook start;
     banger_hook stop;
+
+    /* -- Since ABI 1.2 ----------------------------------------------------------------------------- */
+
+    /* Optional; for a plugin that carries capabilities of others' making, which it finds while the
+     * daemon runs: scripts. Called before every operation and wherever capabilities are listed, says by
+     * host->provide which there are now, all of them each time, and changes nothing. Each is a capability
+     * like any other, with a name, an order, a policy and configuration keys of its own. Its hooks are
+     * those of this plugin's table `hooks`, which are called for what is carried and never for the plugin
+     * itself: the getter keys `self.*` say for which. */
+    banger_hook expand;
+    uint32_t flags; /* enum banger_plugin_flag, or-ed */
+};
+
+enum banger_plugin_flag {
+    /* Runs in a process of its own wherever the site does not say `isolate = false`: it runs code that
+     * may crash or hang. (Plugins outside the bundled folder do so anyway.) */
+    BANGER_PLUGIN_ISOLATED = 1,
 };
 
 /* The first fields of every descriptor, as this header defines them. */
