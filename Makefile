@@ -44,12 +44,13 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 CORE_LIB := $(BUILD)/libcore.a
 PROGRAMS := $(BUILD)/bin/banger $(BUILD)/bin/bangerd $(BUILD)/bin/banger-agent
 PLUGIN_FILES := $(PLUGINS:%=$(BUILD)/plugins/%.so)
+KIT_LIB := $(BUILD)/lib/libbanger-test.a
 
 CORE_CFLAGS = $(shell pkg-config --cflags $(LIBS_CORE))
 CORE_LIBS = $(shell pkg-config --libs $(LIBS_CORE)) -lm -ldl
 
 .PHONY: all
-all: $(PROGRAMS) $(PLUGIN_FILES)
+all: $(PROGRAMS) $(PLUGIN_FILES) $(KIT_LIB)
 
 $(BUILD)/obj/core/%.o: core/%.c
 	@mkdir -p $(@D)
@@ -87,6 +88,16 @@ $(BUILD)/plugins/$(1).so: $(call plugin_src,$(1)) $(wildcard plugins/$(1)/*.h pl
 	  $(if $(wildcard plugins/$(1)/libs),$$(shell pkg-config --cflags --libs $(shell cat plugins/$(1)/libs 2>/dev/null)))
 endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$(p))))
+
+# What third parties' tests are linked with, and those of plugins/ too.
+$(BUILD)/obj/kit/%.o: kit/%.c
+	@mkdir -p $(@D)
+	$(call say,CC      $@)$(CC) $(BASE_CFLAGS) -fPIC -D_GNU_SOURCE -Iinclude $(shell pkg-config --cflags jansson) -c $< -o $@
+
+$(KIT_LIB): $(call obj,$(wildcard kit/*.c))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call say,AR      $@)$(AR) rcs $@ $^
 
 include tests/tests.mk
 include tests/testbed/testbed.mk
@@ -155,7 +166,9 @@ install: all
 	install -m 644 $(PLUGIN_FILES) $(DESTDIR)$(PLUGINDIR)/
 	install -m 644 include/banger/*.h $(DESTDIR)$(PREFIX)/include/banger/
 	install -m 644 README.md CHANGELOG.md COPYING share/doc/*.md share/config/config.lua $(DESTDIR)$(DOCDIR)/
-	$(fill) share/pkgconfig/banger.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/banger.pc
+	install -m 644 $(KIT_LIB) $(DESTDIR)$(PREFIX)/lib/
+	for module in banger banger-test; do \
+	  $(fill) share/pkgconfig/$$module.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/$$module.pc || exit 1; done
 	$(fill) share/systemd/system/bangerd.service.in > $(DESTDIR)$(UNITDIR)/system/bangerd.service
 	$(fill) share/systemd/user/bangerd.service.in > $(DESTDIR)$(UNITDIR)/user/bangerd.service
 	for page in $$($(BUILD)/bin/banger help --man list); do \
@@ -165,7 +178,8 @@ install: all
 	  $(BUILD)/bin/banger completion $${pair%%:*} > $(DESTDIR)$(PREFIX)/share/$${pair#*:} || exit 1; done
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/banger lib/pkgconfig/banger.pc lib/systemd/system/bangerd.service \
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/banger lib/libbanger-test.a lib/pkgconfig/banger.pc \
+	  lib/pkgconfig/banger-test.pc lib/systemd/system/bangerd.service \
 	  lib/systemd/user/bangerd.service $(foreach c,$(COMPLETIONS),share/$(lastword $(subst :, ,$(c)))))
 	rm -f $(DESTDIR)$(MANDIR)/man1/banger.1 $(DESTDIR)$(MANDIR)/man1/banger-*.1
 	rm -rf $(addprefix $(DESTDIR),$(LIBEXECDIR) $(PREFIX)/lib/banger $(PREFIX)/include/banger $(DOCDIR))

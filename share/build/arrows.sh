@@ -6,7 +6,7 @@
 set -eu
 cd "${1:-$(dirname "$0")/../..}"
 
-files=$(find core plugins lua include/banger -name '*.[ch]' 2>/dev/null | LC_ALL=C sort)
+files=$(find core plugins lua kit include/banger -name '*.[ch]' 2>/dev/null | LC_ALL=C sort)
 [ -n "$files" ] || { echo "arrows.sh: no C files below $PWD" >&2; exit 2; }
 
 # shellcheck disable=SC2086  # a list of names without blanks
@@ -89,7 +89,10 @@ function check_plugin(target,    path, part) {
   else if (FILENAME ~ "^plugins/") check_plugin(target)
   else if (FILENAME ~ "^include/") {
     if (target ~ "/") report("a public header includes its neighbours only")
-  } else if (index(resolve(target), "lua/") != 1) report("lua/ includes <banger/...> and itself only")
+  } else {
+    split(FILENAME, part, "/")
+    if (index(resolve(target), part[1] "/") != 1) report(part[1] "/ includes <banger/...> and itself only")
+  }
 }
 
 # Everything below core/ is found through -Icore, and <...> would hide it from the check above.

@@ -12,7 +12,7 @@ setup() {
 @test "install: DESTDIR and PREFIX are kept to" {
   make -s -C "$repo" BUILD="$BANGER_BUILD" PREFIX=/usr DESTDIR="$root" install
   for file in bin/banger libexec/banger/bangerd libexec/banger/banger-agent lib/banger/plugins/qemu.so \
-    include/banger/plugin.h lib/pkgconfig/banger.pc share/man/man1/banger.1 \
+    include/banger/plugin.h include/banger/test.h lib/libbanger-test.a lib/pkgconfig/banger.pc lib/pkgconfig/banger-test.pc share/man/man1/banger.1 \
     share/man/man1/banger-vm-run.1 share/bash-completion/completions/banger \
     lib/systemd/system/bangerd.service share/doc/banger/README.md; do
     [ -s "$root/usr/$file" ] || { echo "missing: $file"; return 1; }

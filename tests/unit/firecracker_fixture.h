@@ -3,8 +3,8 @@
 #ifndef TESTS_FIRECRACKER_FIXTURE_H
 #define TESTS_FIRECRACKER_FIXTURE_H
 
-#include "fake_host.h"
 #include "temp_dir.h"
+#include <banger/test.h>
 
 #include <elf.h>
 #include <setjmp.h>

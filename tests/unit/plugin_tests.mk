@@ -3,7 +3,7 @@
 # tests/unit/test_plugin_NAME.c, or test_plugin_NAME.PART.c, with plugins/NAME/*.c and its libs.
 
 PLUGIN_TESTS := $(patsubst tests/unit/test_plugin_%.c,%,$(wildcard tests/unit/test_plugin_*.c))
-FAKE_HOST := tests/unit/fake_host.c tests/unit/fake_process.c
+FAKE_HOST := $(KIT_LIB)
 
 # $(1): NAME or NAME.PART; $(2): NAME
 define plugin_test_rule
@@ -11,7 +11,12 @@ $(BUILD)/tests/test_plugin_$(1): tests/unit/test_plugin_$(1).c $(FAKE_HOST) $(ca
   $(wildcard tests/unit/*.h plugins/$(2)/*.h plugins/common/*.h include/banger/*.h)
 	@mkdir -p $$(@D)
 	$$(call say,TEST    $$@)$$(CC) $$(filter-out -MMD -MP,$$(BASE_CFLAGS)) -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Iplugins/$(2) -Iplugins/common \
-	  $$(filter %.c,$$^) $$(BASE_LDFLAGS) $(if $(wildcard plugins/$(2)/libs),$$(shell pkg-config --cflags --libs $(shell cat plugins/$(2)/libs 2>/dev/null))) \
+	  $$(filter %.c,$$^) $(FAKE_HOST) $$(BASE_LDFLAGS) $(if $(wildcard plugins/$(2)/libs),$$(shell pkg-config --cflags --libs $(shell cat plugins/$(2)/libs 2>/dev/null))) \
 	  -ljansson -lcmocka -o $$@
 endef
 $(foreach p,$(PLUGIN_TESTS),$(eval $(call plugin_test_rule,$(p),$(firstword $(subst ., ,$(p))))))
+
+# The fake host's own test.
+$(BUILD)/tests/test_fake_host: tests/unit/test_fake_host.c $(FAKE_HOST) include/banger/test.h
+	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) -D_GNU_SOURCE -Iinclude $< $(FAKE_HOST) \
+	  $(BASE_LDFLAGS) -ljansson -lcmocka -o $@

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The bridge provider's arithmetic, and what it asks of the host. */
-#include "fake_host.h"
 #include "subnet.h"
+#include <banger/test.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fake_host.h"
 #include "sparse.h"
 #include "temp_dir.h"
+#include <banger/test.h>
 
 #include <errno.h>
 #include <sched.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The files, the record and the words of dm-snapshot; the host's part of it is told what to answer. */
 #include "disk.h"
-#include "fake_host.h"
 #include "temp_dir.h"
+#include <banger/test.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

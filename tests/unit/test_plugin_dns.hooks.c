@@ -6,9 +6,9 @@
  * The double is a process: it has the name org.freedesktop.resolve1 and prints one line a call.
  */
 #include "endpoint.h"
-#include "fake_host.h"
 #include "message.h"
 #include "resolved.h"
+#include <banger/test.h>
 
 #include <errno.h>
 #include <fcntl.h>

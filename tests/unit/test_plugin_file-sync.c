@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fake_host.h"
 #include "temp_dir.h"
+#include <banger/test.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The key pair and the pins, with the real ssh-keygen. */
-#include "fake_host.h"
 #include "temp_dir.h"
+#include <banger/test.h>
 
 #include <limits.h>
 #include <pthread.h>

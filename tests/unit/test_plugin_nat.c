@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* When the nat plugin asks for what, and that it holds the published ports. */
-#include "fake_host.h"
 #include "forward.h"
+#include <banger/test.h>
 
 #include <arpa/inet.h>
 #include <setjmp.h>

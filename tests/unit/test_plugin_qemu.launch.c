@@ -3,9 +3,9 @@
  * The provider with a real QEMU under TCG. The "kernel" is the probe guest, which enters long mode
  * and halts: no kernel package is needed, and nothing here waits for a boot.
  */
-#include "fake_host.h"
 #include "qemu.h"
 #include "temp_dir.h"
+#include <banger/test.h>
 
 #include <setjmp.h>
 #include <signal.h>

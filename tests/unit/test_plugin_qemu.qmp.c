@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The QMP client against a peer that plays a script: a sane one, a slow one and several bad ones.
  */
-#include "fake_host.h"
 #include "qemu.h"
 #include "temp_dir.h"
+#include <banger/test.h>
 
 #include <pthread.h>
 #include <setjmp.h>

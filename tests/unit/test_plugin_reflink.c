@@ -3,8 +3,8 @@
  * Runs on the file system of TMPDIR. Where that cannot share blocks (ext4, tmpfs), the refusal is
  * what is tested and the rest is skipped; BANGER_TEST_REFLINK_DIR names a folder on one that can.
  */
-#include "fake_host.h"
 #include "temp_dir.h"
+#include <banger/test.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

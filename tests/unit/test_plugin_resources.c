@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fake_host.h"
+#include <banger/test.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

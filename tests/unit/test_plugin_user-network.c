@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fake_host.h"
 #include "forward.h"
+#include <banger/test.h>
 
 #include <arpa/inet.h>
 #include <setjmp.h>

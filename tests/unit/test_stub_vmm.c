@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The stub VMM is an instrument of other tests: that it misbehaves as told is tested here. */
-#include "fake_host.h"
 #include "temp_dir.h"
+#include <banger/test.h>
 
 #include <dlfcn.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The fake host's real processes. */
-#ifndef TESTS_FAKE_PROCESS_H
-#define TESTS_FAKE_PROCESS_H
+#ifndef KIT_FAKE_PROCESS_H
+#define KIT_FAKE_PROCESS_H
 
 #include <jansson.h>
 #include <sys/types.h>

@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A host for testing plugins: getters answer from one JSON document, everything a plugin does is
- * recorded. Needs jansson and nothing of banger's core, so that a third party's plugin can be
- * tested with it too.
+ * libbanger-test: a host for testing plugins. Getters answer from one JSON document, everything a
+ * plugin does is recorded. A test is a program that is linked with the plugin's own files and with
+ * this library (`pkg-config --cflags --libs banger-test`); it needs jansson, and no daemon.
+ *
+ * Convenience for tests and no part of the ABI. JSON of a plugin's that cannot be read fails the
+ * call, as with the real host.
  */
-#ifndef TESTS_FAKE_HOST_H
-#define TESTS_FAKE_HOST_H
+#ifndef BANGER_TEST_H
+#define BANGER_TEST_H
 
-#include <banger/plugin.h>
+#include "plugin.h"
+
 #include <jansson.h>
 #include <stdbool.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* The entry symbol of the plugin that the test is linked with. */
 const struct banger_plugin *banger_plugin_v1(void);
@@ -43,10 +52,13 @@ void fake_host_cancel_after(struct fake_host *fake, int questions); /* 0: at the
  * NULL: cannot be run. */
 typedef json_t *(*fake_runner)(const json_t *argv);
 void fake_host_set_runner(struct fake_host *fake, fake_runner runner);
+/* Answers guest_exec in the same way; gets its whole request. Without one there is no guest (EGUEST).
+ */
+void fake_host_set_guest(struct fake_host *fake, fake_runner guest);
 /* Answers host_op: a new reference to the result, NULL: it fails (EBUSY, "NAME fails"). Without one
  * every operation succeeds with {}. */
 typedef json_t *(*fake_operator)(const char *name, const json_t *args);
-void fake_host_set_operator(struct fake_host *fake, fake_operator operator);
+void fake_host_set_operator(struct fake_host *fake, fake_operator answer);
 void fake_host_fail_copies(struct fake_host *fake);               /* guest_copy fails from now on */
 void fake_host_set_lease(struct fake_host *fake, int64_t number); /* default: the pool's first */
 void fake_host_really_spawn(struct fake_host *fake); /* default: spawn records and does nothing */
@@ -65,6 +77,7 @@ const json_t *fake_host_stored(struct fake_host *fake, const char *key); /* set_
 const json_t *fake_host_spawns(struct fake_host *fake);     /* [{"argv":[],"options":{}}] */
 const json_t *fake_host_runs(struct fake_host *fake);       /* [argv, ...] */
 const json_t *fake_host_operations(struct fake_host *fake); /* [{"name","args"}], failed ones too */
+const json_t *fake_host_execs(struct fake_host *fake);      /* [request, ...] of guest_exec */
 const json_t *fake_host_copies(struct fake_host *fake);     /* [request, ...] of guest_copy */
 const json_t *fake_host_events(struct fake_host *fake);     /* [{"name","data"}] */
 const json_t *fake_host_progress(struct fake_host *fake);
@@ -72,5 +85,9 @@ const json_t *fake_host_log(struct fake_host *fake); /* [text, ...] */
 /* [{"id","kind","key","attrs","state"}]: those not gone. Plugins see it as `resources`. */
 const json_t *fake_host_resources(struct fake_host *fake);
 pid_t fake_host_pid(struct fake_host *fake); /* of the last real spawn; 0: none */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a plugin adds, and what it writes into its journal. */
+#include "fake.h"
+
+#include <stdint.h>
+
+/* -- Output -- */
+
+int fake_contribute(struct banger_call *call, const char *section, const char *json)
+{
+    struct fake_host *fake = fake_of(call);
+    json_t *value = fake_parse(call, section, json);
+    json_t *list = json_object_get(fake->contributions, section);
+
+    if (value == NULL) {
+        return -1;
+    }
+    if (list == NULL) {
+        list = json_array();
+        json_object_set_new(fake->contributions, section, list);
+    }
+    json_array_append_new(list, value);
+    return 0;
+}
+
+int fake_set_json(struct banger_call *call, const char *key, const char *json)
+{
+    json_t *value = fake_parse(call, key, json);
+
+    return value == NULL ? -1 : json_object_set_new(fake_of(call)->stored, key, value);
+}
+
+int fake_emit(struct banger_call *call, const char *name, const char *json)
+{
+    json_t *data = fake_parse(call, name, json);
+
+    return data == NULL
+               ? -1
+               : json_array_append_new(fake_of(call)->events,
+                                       json_pack("{s:s, s:o}", "name", name, "data", data));
+}
+
+/* -- The journal -- */
+
+int64_t fake_resource_intend(struct banger_call *call, const char *kind, const char *key,
+                             const char *attrs)
+{
+    struct fake_host *fake = fake_of(call);
+    json_t *value = fake_parse(call, "the attributes", attrs != NULL ? attrs : "{}");
+    json_int_t id = fake->next_resource + 1;
+
+    if (value == NULL) {
+        return -1;
+    }
+    fake->next_resource = id;
+    /* Newest first, as a plugin gets them in cleanup. */
+    json_array_insert_new(fake->resources, 0,
+                          json_pack("{s:I, s:s, s:s, s:o, s:s}", "id", id, "kind", kind, "key", key,
+                                    "attrs", value, "state", "intent"));
+    return id;
+}
+
+static size_t find_resource(struct fake_host *fake, int64_t id)
+{
+    size_t i;
+    json_t *row;
+
+    json_array_foreach (fake->resources, i, row) {
+        if (json_integer_value(json_object_get(row, "id")) == id) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+int fake_resource_held(struct banger_call *call, int64_t id, const char *attrs)
+{
+    struct fake_host *fake = fake_of(call);
+    json_t *row = json_array_get(fake->resources, find_resource(fake, id));
+
+    if (row == NULL) {
+        return fake_fail(call, BANGER_ENOTFOUND, "no resource %lld", (long long)id);
+    }
+    if (attrs != NULL &&
+        json_object_set_new(row, "attrs", fake_parse(call, "the attributes", attrs))) {
+        return -1;
+    }
+    return json_object_set_new(row, "state", json_string("held"));
+}
+
+int fake_resource_gone(struct banger_call *call, int64_t id)
+{
+    struct fake_host *fake = fake_of(call);
+
+    if (json_array_remove(fake->resources, find_resource(fake, id)) < 0) {
+        return fake_fail(call, BANGER_ENOTFOUND, "no resource %lld", (long long)id);
+    }
+    return 0;
+}
