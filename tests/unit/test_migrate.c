@@ -129,7 +129,7 @@ static bool killed(const char *path, int number, bool at_write)
         sqlite3 *db = open_db(path);
         statements_left = number;
         if (at_write) {
-            fault_arm(number, true);
+            fault_arm(number, FAULT_KILL);
         } else {
             (void)sqlite3_trace_v2(db, SQLITE_TRACE_STMT, end_at_statement, NULL);
         }

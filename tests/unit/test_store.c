@@ -301,7 +301,7 @@ static void torn_wal_gives_what_was_whole(void **state)
 static void open_until_write(struct fixture *fixture, int writes)
 {
     fault_install();
-    fault_arm(writes, true);
+    fault_arm(writes, FAULT_KILL);
     store_close(store_open(fixture->path, NULL));
 }
 
@@ -347,7 +347,7 @@ static void full_disk_changes_nothing(void **state)
     banger_error err = BANGER_ERROR_INIT;
     int failures = 0;
     for (int writes = 0;; writes++) {
-        fault_arm(writes, false);
+        fault_arm(writes, FAULT_FULL);
         int status = fixture_vm(fixture, "web", NULL, &err);
         fault_disarm();
         if (status == 0) {
@@ -385,7 +385,7 @@ static void full_disk_rolls_a_transaction_back(void **state)
     banger_error err = BANGER_ERROR_INIT;
     int failures = 0;
     for (int writes = 0;; writes++) {
-        fault_arm(writes, false);
+        fault_arm(writes, FAULT_FULL);
         int status = write_several(fixture, &err);
         fault_disarm();
         store_rollback(fixture->store); /* harmless */
@@ -407,7 +407,7 @@ static void full_disk_leaves_no_half_database(void **state)
     for (int writes = 0;; writes++) {
         assert_int_equal(file_remove(fixture->path, NULL), 0);
         banger_error err = BANGER_ERROR_INIT;
-        fault_arm(writes, false);
+        fault_arm(writes, FAULT_FULL);
         struct store *store = store_open(fixture->path, &err);
         bool happened = fault.happened;
         fault_disarm();
@@ -465,7 +465,7 @@ static void lost_transaction_fails_to_its_end(void **state)
     banger_error err = BANGER_ERROR_INIT;
     assert_int_equal(store_begin(fixture->store, NULL), 0);
     assert_int_equal(fixture_vm(fixture, "one", NULL, NULL), 0);
-    fault_arm(0, false);
+    fault_arm(0, FAULT_FULL);
     json_t *big = json_object();
     char *text = xmalloc((size_t)12 << 20); /* more than the page cache holds: it spills */
     memset(text, 'x', ((size_t)12 << 20) - 1);
