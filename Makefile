@@ -50,7 +50,12 @@ CORE_CFLAGS = $(shell pkg-config --cflags $(LIBS_CORE))
 CORE_LIBS = $(shell pkg-config --libs $(LIBS_CORE)) -lm -ldl
 
 .PHONY: all
-all: $(PROGRAMS) $(PLUGIN_FILES) $(KIT_LIB)
+all: $(PROGRAMS) $(PLUGIN_FILES) $(KIT_LIB) $(BUILD)/share
+
+# Templates, seen from the programs as they are where they have been installed.
+$(BUILD)/share:
+	@mkdir -p $(@D)
+	@ln -sfnr share $@
 
 $(BUILD)/obj/core/%.o: core/%.c
 	@mkdir -p $(@D)
@@ -151,6 +156,7 @@ PLUGINDIR = $(PREFIX)/lib/banger/plugins
 MANDIR = $(PREFIX)/share/man
 
 DOCDIR = $(PREFIX)/share/doc/banger
+SHAREDIR = $(PREFIX)/share/banger
 UNITDIR = $(PREFIX)/lib/systemd
 COMPLETIONS := bash:bash-completion/completions/banger zsh:zsh/site-functions/_banger \
                fish:fish/vendor_completions.d/banger.fish
@@ -167,6 +173,7 @@ install: all
 	install -m 644 include/banger/*.h $(DESTDIR)$(PREFIX)/include/banger/
 	install -m 644 README.md CHANGELOG.md COPYING share/doc/*.md share/config/config.lua $(DESTDIR)$(DOCDIR)/
 	install -m 644 $(KIT_LIB) $(DESTDIR)$(PREFIX)/lib/
+	cd share && find templates examples -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)$(SHAREDIR))/{} \;
 	for module in banger banger-test; do \
 	  $(fill) share/pkgconfig/$$module.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/$$module.pc || exit 1; done
 	$(fill) share/systemd/system/bangerd.service.in > $(DESTDIR)$(UNITDIR)/system/bangerd.service
@@ -182,7 +189,7 @@ uninstall:
 	  lib/pkgconfig/banger-test.pc lib/systemd/system/bangerd.service \
 	  lib/systemd/user/bangerd.service $(foreach c,$(COMPLETIONS),share/$(lastword $(subst :, ,$(c)))))
 	rm -f $(DESTDIR)$(MANDIR)/man1/banger.1 $(DESTDIR)$(MANDIR)/man1/banger-*.1
-	rm -rf $(addprefix $(DESTDIR),$(LIBEXECDIR) $(PREFIX)/lib/banger $(PREFIX)/include/banger $(DOCDIR))
+	rm -rf $(addprefix $(DESTDIR),$(LIBEXECDIR) $(PREFIX)/lib/banger $(PREFIX)/include/banger $(DOCDIR) $(SHAREDIR))
 
 .PHONY: clean
 clean:

@@ -58,10 +58,11 @@ static int layout_of_user(struct layout *layout, banger_error *err)
 static const struct place {
     const char *plugins;
     const char *libexec;
+    const char *share;
 } places[] = {
-    {"../plugins", "."},                            /* build/bin/, in place */
-    {"../lib/banger/plugins", "../libexec/banger"}, /* PREFIX/bin/banger */
-    {"../../lib/banger/plugins", "."},              /* PREFIX/libexec/banger/bangerd */
+    {"../plugins", ".", "../share"},                                   /* build/bin/, in place */
+    {"../lib/banger/plugins", "../libexec/banger", "../share/banger"}, /* PREFIX/bin/banger */
+    {"../../lib/banger/plugins", ".", "../../share/banger"}, /* PREFIX/libexec/banger/bangerd */
 };
 
 /* The folder, when it is one; a new string or NULL. */
@@ -86,6 +87,7 @@ static int layout_find_programs(struct layout *layout, banger_error *err)
         if (plugins != NULL && libexec != NULL) {
             layout->plugin_dir = STEAL(plugins);
             layout->libexec_dir = STEAL(libexec);
+            layout->share_dir = resolve_folder(self, places[i].share);
             return 0;
         }
     }
@@ -120,6 +122,7 @@ void layout_free(struct layout *layout)
     free(layout->cache_dir);
     free(layout->plugin_dir);
     free(layout->libexec_dir);
+    free(layout->share_dir);
     *layout = (struct layout){0};
 }
 

@@ -19,6 +19,7 @@ struct layout {
     char *cache_dir;
     char *plugin_dir;  /* the bundled plugins: beside the executable when run in place */
     char *libexec_dir; /* bangerd and banger-agent */
+    char *share_dir;   /* templates and examples; NULL: not found */
 };
 
 int layout_load(struct layout *layout, banger_error *err);

@@ -23,7 +23,8 @@ const struct command_option command_common_options[] = {
     {0},
 };
 
-static const struct command *const tables[] = {commands_vm, commands_network, commands_host};
+static const struct command *const tables[] = {commands_vm, commands_network, commands_host,
+                                               commands_kit};
 
 const struct command *command_first(void)
 {

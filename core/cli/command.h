@@ -76,6 +76,7 @@ struct command_group {
 extern const struct command commands_network[]; /* table_network.c */
 extern const struct command commands_vm[];      /* table_vm.c */
 extern const struct command commands_host[];    /* table_host.c */
+extern const struct command commands_kit[];     /* table_kit.c */
 extern const struct command_group command_groups[];
 extern const struct command_option command_common_options[]; /* every command has them */
 

@@ -18,6 +18,7 @@ enum value_kind {
     VALUE_KERNEL,
     VALUE_NEW_KERNEL,
     VALUE_PLUGIN,
+    VALUE_NEW_PLUGIN,
     VALUE_VMM,
     VALUE_ROOTFS,
     VALUE_NETWORK,

@@ -40,14 +40,14 @@ check_sizes() {
       echo "$file: $lines lines; split it ($lines_max are allowed)"
       failed=1
     fi
-  done < <(sources core plugins lua kit include tests)
+  done < <(sources core plugins lua kit include tests share/examples)
   return "$failed"
 }
 
 check_format() {
   local format
   format=$(tool clang-format) || return
-  sources core plugins lua kit include tests | xargs "$format" --dry-run -Werror
+  sources core plugins lua kit include tests share/examples | xargs "$format" --dry-run -Werror
 }
 
 check_shell() {

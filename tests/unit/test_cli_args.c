@@ -40,6 +40,7 @@ const struct command commands_host[] = {
     },
     {0},
 };
+const struct command commands_kit[] = {{.path = "plugin new"}, {0}};
 
 #define WORDS_MAX 16
 
@@ -292,6 +293,21 @@ static void test_text_of_any_bytes(void **state)
     json_decref(zero);
 }
 
+static void test_names_of_new_plugins(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"a", "motd", "a-1", "abcdefghijklmnopqrstuvwxyz-2345"};
+    static const char *const bad[] = {
+        "",     "Motd", "1a",  "-a", "a_b",
+        "core", "é",    "a/b", "..", "abcdefghijklmnopqrstuvwxyz-23456"};
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_int_equal(value_check(VALUE_NEW_PLUGIN, "NAME", good[i], NULL), 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_int_equal(value_check(VALUE_NEW_PLUGIN, "NAME", bad[i], NULL), -1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_signals_and_sizes),
         cmocka_unit_test(test_copy_ends),
         cmocka_unit_test(test_text_of_any_bytes),
+        cmocka_unit_test(test_names_of_new_plugins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT-0
+// The hooks of @NAME@ against a host that records what they do (<banger/test.h>).
+#include <banger/test.h>
+
+#include <iostream>
+#include <string>
+
+namespace {
+
+int failed = 0;
+
+void expect(const char *what, const char *have, const std::string &want)
+{
+    if (have == nullptr || want != have) {
+        std::cout << "FAILED " << what << ": '" << (have != nullptr ? have : "(nothing)")
+                  << "', not '" << want << "'\n";
+        failed = 1;
+    } else {
+        std::cout << "ok     " << what << "\n";
+    }
+}
+
+} // namespace
+
+int main()
+{
+    const banger_plugin *plugin = banger_plugin_v1();
+    fake_host *fake = fake_host_new(R"({"vm": {"name": "web"}, "config": {"text": "be nice"}})");
+
+    fake_host_call(fake, plugin->hooks->check);
+    fake_host_call(fake, plugin->hooks->contributeMachineConfig);
+    expect("nothing fails", fake_host_error(fake), "");
+    const json_t *file = fake_host_contribution(fake, "guest.files");
+    expect("the file's path", json_string_value(json_object_get(file, "path")), "/etc/@NAME@");
+    expect("its content", json_string_value(json_object_get(file, "content")), "web: be nice\n");
+
+    fake_host_set(fake, "config.text", json_string(""));
+    fake_host_call(fake, plugin->hooks->check);
+    expect("no text is refused", fake_host_error(fake), "there is no text to give to guests");
+
+    fake_host_free(fake);
+    return failed;
+}
