@@ -28,7 +28,8 @@ struct fake_host {
     fake_runner runner;
     fake_runner guest;
     fake_operator answer;
-    int64_t lease; /* 0: the pool's first */
+    int64_t lease;    /* 0: the pool's first */
+    const char *hook; /* NULL: whatever is called is allowed */
     bool really_spawn;
     bool fails_copies;
     pid_t children[CHILDREN_MAX];
@@ -46,6 +47,8 @@ static inline struct fake_host *fake_of(struct banger_call *call)
 
 /* An argument as JSON; a new reference, or NULL with the call's failure recorded. */
 json_t *fake_parse(struct banger_call *call, const char *what, const char *text);
+/* 0, or -1 with the failure recorded: `function` has effects, and the hook must have none. */
+int fake_need_effects(struct banger_call *call, const char *function);
 /* The value as text, kept as long as the fake; steals `value`, NULL becomes NULL. */
 const char *fake_keep(struct fake_host *fake, json_t *value);
 int64_t fake_now_ms(void); /* monotonic */

@@ -27,6 +27,22 @@ json_t *fake_parse(struct banger_call *call, const char *what, const char *text)
     return value;
 }
 
+static bool is_pure(const char *hook)
+{
+    return strcmp(hook, "check") == 0 || strcmp(hook, "contributeMachineConfig") == 0 ||
+           strcmp(hook, "contribute") == 0;
+}
+
+int fake_need_effects(struct banger_call *call, const char *function)
+{
+    const char *hook = fake_of(call)->hook;
+
+    return hook == NULL || !is_pure(hook)
+               ? 0
+               : fake_fail(call, BANGER_EINTERNAL,
+                           "%s is not allowed in %s, which must change nothing", function, hook);
+}
+
 const char *fake_keep(struct fake_host *fake, json_t *value)
 {
     char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);

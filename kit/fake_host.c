@@ -106,6 +106,11 @@ int fake_host_call(struct fake_host *fake, banger_hook hook)
     return hook == NULL ? 0 : hook(&table, fake_host_handle(fake));
 }
 
+void fake_host_enter(struct fake_host *fake, const char *hook)
+{
+    fake->hook = hook;
+}
+
 void fake_host_clear_error(struct fake_host *fake)
 {
     fake->code = 0;

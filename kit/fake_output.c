@@ -3,15 +3,21 @@
 #include "fake.h"
 
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 /* -- Output -- */
 
 int fake_contribute(struct banger_call *call, const char *section, const char *json)
 {
     struct fake_host *fake = fake_of(call);
-    json_t *value = fake_parse(call, section, json);
     json_t *list = json_object_get(fake->contributions, section);
+    json_t *value;
 
+    if (fake->hook != NULL && strncmp(fake->hook, "contribute", strlen("contribute")) != 0) {
+        return fake_fail(call, BANGER_EINTERNAL, "contribute is not allowed in %s", fake->hook);
+    }
+    value = fake_parse(call, section, json);
     if (value == NULL) {
         return -1;
     }
@@ -25,14 +31,25 @@ int fake_contribute(struct banger_call *call, const char *section, const char *j
 
 int fake_set_json(struct banger_call *call, const char *key, const char *json)
 {
-    json_t *value = fake_parse(call, key, json);
+    struct fake_host *fake = fake_of(call);
+    const char *name =
+        json_string_value(json_object_get(json_object_get(fake->input, "self"), "name"));
+    json_t *value = fake_need_effects(call, "set_json") < 0 ? NULL : fake_parse(call, key, json);
+    char dotted[256];
 
-    return value == NULL ? -1 : json_object_set_new(fake_of(call)->stored, key, value);
+    if (value == NULL) {
+        return -1;
+    }
+    if (name != NULL) {
+        (void)snprintf(dotted, sizeof(dotted), "runtime.%s.%s", name, key);
+        fake_host_set(fake, dotted, json_incref(value));
+    }
+    return json_object_set_new(fake->stored, key, value);
 }
 
 int fake_emit(struct banger_call *call, const char *name, const char *json)
 {
-    json_t *data = fake_parse(call, name, json);
+    json_t *data = fake_need_effects(call, "emit") < 0 ? NULL : fake_parse(call, name, json);
 
     return data == NULL
                ? -1
@@ -46,7 +63,9 @@ int64_t fake_resource_intend(struct banger_call *call, const char *kind, const c
                              const char *attrs)
 {
     struct fake_host *fake = fake_of(call);
-    json_t *value = fake_parse(call, "the attributes", attrs != NULL ? attrs : "{}");
+    json_t *value = fake_need_effects(call, "resource_intend") < 0
+                        ? NULL
+                        : fake_parse(call, "the attributes", attrs != NULL ? attrs : "{}");
     json_int_t id = fake->next_resource + 1;
 
     if (value == NULL) {

@@ -28,7 +28,7 @@ static json_t *parse_argv(struct banger_call *call, const char *text)
 int fake_spawn(struct banger_call *call, const char *argv_json, const char *options_json)
 {
     struct fake_host *fake = fake_of(call);
-    json_t *argv = parse_argv(call, argv_json);
+    json_t *argv = fake_need_effects(call, "spawn") < 0 ? NULL : parse_argv(call, argv_json);
     json_t *options = fake_parse(call, "options", options_json != NULL ? options_json : "{}");
     pid_t pid = 0;
 
@@ -68,7 +68,9 @@ int fake_run(struct banger_call *call, const char *argv_json, const char **resul
 int fake_guest_exec(struct banger_call *call, const char *request, const char **result)
 {
     struct fake_host *fake = fake_of(call);
-    json_t *value = fake_parse(call, "guest_exec's request", request);
+    json_t *value = fake_need_effects(call, "guest_exec") < 0
+                        ? NULL
+                        : fake_parse(call, "guest_exec's request", request);
 
     if (value == NULL) {
         return -1;
@@ -82,7 +84,9 @@ int fake_guest_exec(struct banger_call *call, const char *request, const char **
 int fake_guest_copy(struct banger_call *call, const char *request)
 {
     struct fake_host *fake = fake_of(call);
-    json_t *value = fake_parse(call, "guest_copy's request", request);
+    json_t *value = fake_need_effects(call, "guest_copy") < 0
+                        ? NULL
+                        : fake_parse(call, "guest_copy's request", request);
 
     if (value == NULL) {
         return -1;

@@ -31,11 +31,15 @@ struct fake_host *fake_host_new(const char *input);
 /* Ends what was really spawned (KILL) and reaps it. */
 void fake_host_free(struct fake_host *fake);
 
-/* Sets or replaces one value of the input; steals `value`. */
+/* Sets or replaces one value of the input; steals `value`. With `self.name` set, what set_json stores is
+ * read back as runtime.NAME.KEY. */
 void fake_host_set(struct fake_host *fake, const char *dotted, json_t *value);
 
 /* Calls a hook as the core would; a hook that is NULL is a success. */
 int fake_host_call(struct fake_host *fake, banger_hook hook);
+/* From now on the host is in this hook ("prepare"; a literal), and refuses what the real one would: effects
+ * in `check` and in contributions, contributions elsewhere. NULL, as in the beginning: refuses nothing. */
+void fake_host_enter(struct fake_host *fake, const char *hook);
 /* Forgets the recorded error, so that the next call starts afresh. */
 void fake_host_clear_error(struct fake_host *fake);
 const struct banger_host *fake_host_table(void);

@@ -108,6 +108,40 @@ static void test_a_row_of_the_journal_lives_until_it_is_gone(void **state)
     assert_int_equal(fake_host_code(fake), BANGER_ENOTFOUND);
 }
 
+static void test_a_hook_may_do_what_it_may_on_the_real_host(void **state)
+{
+    const char *result = NULL;
+
+    (void)state;
+    fake_host_enter(fake, "contributeMachineConfig");
+    assert_int_equal(host->contribute(call, "boot_args", "\"quiet\""), 0);
+    assert_int_equal(host->set_json(call, "key", "1"), -1);
+    assert_int_equal(host->emit(call, "made", "{}"), -1);
+    assert_int_equal(host->resource_intend(call, "lock", "a", NULL), -1);
+    assert_int_equal(host->spawn(call, "[\"/bin/true\"]", NULL), -1);
+    assert_int_equal(host->guest_exec(call, "{\"argv\": [\"id\"]}", &result), -1);
+    assert_int_equal(host->guest_copy(call, "{}"), -1);
+    assert_int_equal(host->run(call, "[\"/bin/true\"]", &result), 0);
+    assert_string_equal(
+        fake_host_error(fake),
+        "set_json is not allowed in contributeMachineConfig, which must change nothing");
+    fake_host_enter(fake, "prepare");
+    assert_int_equal(host->contribute(call, "boot_args", "\"quiet\""), -1);
+    assert_int_equal(json_array_size(json_object_get(fake_host_contributions(fake), "boot_args")),
+                     1);
+}
+
+static void test_what_is_stored_is_read_back_by_name(void **state)
+{
+    (void)state;
+    assert_int_equal(host->set_json(call, "begun", "7"), 0);
+    assert_int_equal(host->get_int(call, "runtime.mine.begun", 0), 0);
+    fake_host_set(fake, "self.name", json_string("mine"));
+    assert_int_equal(host->set_json(call, "begun", "8"), 0);
+    assert_int_equal(host->get_int(call, "runtime.mine.begun", 0), 8);
+    assert_int_equal(json_integer_value(fake_host_stored(fake, "begun")), 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +150,9 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_programs_are_an_absolute_path_and_strings, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_a_hook_may_do_what_it_may_on_the_real_host, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_stored_is_read_back_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_there_is_a_guest_where_the_test_is_one, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_row_of_the_journal_lives_until_it_is_gone, setup,
