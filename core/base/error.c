@@ -74,6 +74,21 @@ int error_set(banger_error *err, enum banger_code code, const char *format, ...)
     return -1;
 }
 
+/* What to do is the same wherever these happen. A caller that knows better says so afterwards. */
+static const char *hint_of_errno(int errno_value)
+{
+    switch (errno_value) {
+    case ENOSPC:
+        return "free some space on its file system (banger vm prune deletes VMs that do not run)";
+    case EDQUOT:
+        return "the quota is used up: free some space (banger vm prune deletes VMs that do not run)";
+    case EROFS:
+        return "its file system is mounted read-only; VMs that run are not touched";
+    default:
+        return "";
+    }
+}
+
 int error_sys(banger_error *err, int errno_value, const char *format, ...)
 {
     if (err == NULL) {
@@ -84,7 +99,8 @@ int error_sys(banger_error *err, int errno_value, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    return error_set(err, code_of_errno(errno_value), "%s: %s", text, strerror(errno_value));
+    (void)error_set(err, code_of_errno(errno_value), "%s: %s", text, strerror(errno_value));
+    return error_hint(err, "%s", hint_of_errno(errno_value));
 }
 
 int error_hint(banger_error *err, const char *format, ...)

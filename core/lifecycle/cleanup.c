@@ -2,8 +2,10 @@
 /*
  * Undoing a run, whoever did it and however far it came:
  *
- * 1. The VM's processes end. One that does not, even by KILL, ends the cleanup here: nothing may be
- *    taken away under a running VMM, and its rows are there for the next attempt.
+ * 1. The VM's processes end. One that does not, even by KILL, or whose row cannot be written (a full
+ *    disk), ends the cleanup here: nothing may be taken away under a running VMM, and the rows are there
+ *    for the next attempt. A VM whose VMM has ended stays in the table of live ones until then, where
+ *    health finds it.
  * 2. Capabilities get their rows back (`cleanup`, in reverse order), then the providers.
  * 3. The core's own rows are released in reverse.
  * 4. What a capability left in the journal is reported: it stays there, and is tried again.
@@ -30,7 +32,7 @@ static int end_processes(struct operation *op, const struct resource_list *rows,
             error_join(failures, &err);
         }
     }
-    if (!live_is_running(op->engine, op->vm.id)) {
+    if (failures->code == 0 && !live_is_running(op->engine, op->vm.id)) {
         live_remove(op->engine, op->vm.id);
     }
     return failures->code == 0 ? 0 : -1;

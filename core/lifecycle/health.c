@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "lifecycle/lifecycle.h"
 #include "lifecycle/live.h"
 #include "lifecycle/request.h"
 #include "lifecycle/stage.h"
@@ -90,6 +91,10 @@ static bool is_well(struct engine *engine, struct vm_record *vm)
 static void ask_vm(struct engine *engine, const char *id)
 {
     if (key_lock_users(engine->locks, "vm", id) > 0) {
+        return;
+    }
+    if (!live_is_running(engine, id)) {
+        lifecycle_vm_ended(engine, id); /* again: the first attempt was in vain */
         return;
     }
     AUTO_KEY_LOCK struct key_lock *lock = key_lock_take(engine->locks, "vm", id);

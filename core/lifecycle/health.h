@@ -7,6 +7,7 @@
  *    when that is done the timer is set again. So there is never more than one round under way.
  * 2. A VM is asked under its lock. One that an operation is at work on is left for the next round.
  * 3. A provider that does not answer in time has not said no.
+ * 4. A VM that has ended and could not be cleaned up after, since the disk was full say, is so now.
  *
  * Where no provider that is loaded has the function, and with health_interval = 0, there is no timer.
  */

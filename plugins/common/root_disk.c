@@ -11,6 +11,9 @@
 #include <unistd.h>
 
 #define MIB INT64_C(1048576)
+#define ROOM_HINT                                                                                  \
+    "free some space there (`banger vm prune` deletes stopped VMs), or move banger's state to a "  \
+    "larger disk"
 #define DISK_MODE 0600 /* it will hold whatever the guest's user puts there */
 
 int root_disk_fail(const struct banger_host *host, struct banger_call *call, int errno_value,
@@ -20,8 +23,7 @@ int root_disk_fail(const struct banger_host *host, struct banger_call *call, int
     bool denied = errno_value == EACCES || errno_value == EPERM;
 
     if (full) {
-        host->hint(call, "free some space there (`banger vm prune` deletes stopped VMs), or move "
-                         "banger's state to a larger disk");
+        host->hint(call, ROOM_HINT);
     }
     return host->fail(call,
                       full     ? BANGER_EFULL
@@ -75,6 +77,19 @@ int root_disk_open_folder(const struct banger_host *host, struct banger_call *ca
     return fd >= 0 ? fd : root_disk_fail(host, call, errno, "open", path);
 }
 
+/* What a program of e2fsprogs has to say: its first line may only be its version. */
+static const char *complaint_of(const char *program, const char *output)
+{
+    const char *slash = strrchr(program, '/');
+    const char *name = slash != NULL ? slash + 1 : program;
+    size_t length = strlen(name);
+    const char *second = output + strcspn(output, "\n");
+
+    return strncmp(output, name, length) == 0 && output[length] == ' ' && *second != '\0'
+               ? second + 1
+               : output;
+}
+
 int root_disk_run(const struct banger_host *host, struct banger_call *call, json_t *argv,
                   int highest_good)
 {
@@ -82,6 +97,7 @@ int root_disk_run(const struct banger_host *host, struct banger_call *call, json
     json_auto_t *result = NULL;
     const char *output = "";
     int status = -1;
+    bool full;
 
     (void)snprintf(program, sizeof(program), "%s", json_string_value(json_array_get(argv, 0)));
     result = banger_json_run(host, call, argv);
@@ -92,8 +108,13 @@ int root_disk_run(const struct banger_host *host, struct banger_call *call, json
     if (status >= 0 && status <= highest_good) {
         return 0;
     }
-    return host->fail(call, BANGER_EIO, "%s failed with status %d: %.*s", program, status,
-                      (int)strcspn(output, "\n"), output);
+    full = strstr(output, strerror(ENOSPC)) != NULL;
+    output = complaint_of(program, output);
+    if (full) {
+        host->hint(call, ROOM_HINT);
+    }
+    return host->fail(call, full ? BANGER_EFULL : BANGER_EIO, "%s failed with status %d: %.*s",
+                      program, status, (int)strcspn(output, "\n"), output);
 }
 
 int root_disk_fit(const struct banger_host *host, struct banger_call *call, const char *path)
