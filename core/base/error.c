@@ -81,7 +81,8 @@ static const char *hint_of_errno(int errno_value)
     case ENOSPC:
         return "free some space on its file system (banger vm prune deletes VMs that do not run)";
     case EDQUOT:
-        return "the quota is used up: free some space (banger vm prune deletes VMs that do not run)";
+        return "the quota is used up: free some space (banger vm prune deletes VMs that do not "
+               "run)";
     case EROFS:
         return "its file system is mounted read-only; VMs that run are not touched";
     default:

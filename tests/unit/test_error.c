@@ -50,7 +50,7 @@ static void errno_becomes_a_code(void **state)
         assert_int_equal(err.code, rows[i].code);
         assert_non_null(strstr(err.message, "cannot open /x: "));
         assert_non_null(strstr(err.message, strerror(rows[i].number)));
-        bool has_hint = rows[i].code == BANGER_EFULL;
+        int has_hint = rows[i].code == BANGER_EFULL;
         assert_true((strstr(err.hint, "free some space") != NULL) == has_hint);
     }
     banger_error err = BANGER_ERROR_INIT;
