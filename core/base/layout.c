@@ -126,6 +126,12 @@ void layout_free(struct layout *layout)
     *layout = (struct layout){0};
 }
 
+json_t *layout_describe(const struct layout *layout)
+{
+    return json_pack("{s:s, s:s, s:s}", "state_dir", layout->state_dir, "run_dir", layout->run_dir,
+                     "config_dir", layout->config_dir);
+}
+
 char *layout_config_file(const struct layout *layout)
 {
     return str_format("%s/config.lua", layout->config_dir);

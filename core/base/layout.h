@@ -12,6 +12,8 @@
 
 #include "error.h"
 
+#include <jansson.h>
+
 struct layout {
     char *config_dir;
     char *state_dir;
@@ -24,6 +26,9 @@ struct layout {
 
 int layout_load(struct layout *layout, banger_error *err);
 void layout_free(struct layout *layout);
+
+/* What plugins are told of it: {"state_dir","run_dir","config_dir"}; a new reference. */
+json_t *layout_describe(const struct layout *layout);
 
 /* Each returns a new string. */
 char *layout_config_file(const struct layout *layout);    /* config.lua */

@@ -24,7 +24,8 @@ void call_init(struct banger_call *call, struct scope *scope, const char *what,
     call->deadline_ns = CALL_NO_DEADLINE;
     call->contributes =
         strcmp(what, "contribute") == 0 || strcmp(what, hook_name(HOOK_CONTRIBUTE)) == 0;
-    call->pure = call->contributes || strcmp(what, hook_name(HOOK_CHECK)) == 0;
+    call->expands = strcmp(what, "expand") == 0;
+    call->pure = call->contributes || call->expands || strcmp(what, hook_name(HOOK_CHECK)) == 0;
 }
 
 void call_begin(struct banger_call *call, struct capability *capability, int64_t deadline_ns)
@@ -290,4 +291,5 @@ const struct banger_host call_host = {
     .host_op = call_host_op,
     .lease_number = call_lease_number,
     .guest_copy = call_guest_copy,
+    .provide = call_provide,
 };

@@ -32,6 +32,7 @@ struct banger_call {
     const char *what;    /* the hook, or the provider's function: "prepare", "launch" */
     bool pure;           /* must change nothing */
     bool contributes;    /* may add to the machine */
+    bool expands;        /* may say what is carried */
     int64_t deadline_ns; /* monotonic */
 
     /* Guarded by the scope's lock. */
@@ -92,6 +93,7 @@ int64_t call_get_int(struct banger_call *call, const char *key, int64_t fallback
 int call_get_bool(struct banger_call *call, const char *key, int fallback);
 const char *call_get_json(struct banger_call *call, const char *key);
 int call_contribute(struct banger_call *call, const char *section, const char *json);
+int call_provide(struct banger_call *call, const char *json);
 int call_set_json(struct banger_call *call, const char *key, const char *json);
 int call_emit(struct banger_call *call, const char *name, const char *json);
 int64_t call_resource_intend(struct banger_call *call, const char *kind, const char *key,

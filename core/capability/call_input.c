@@ -16,6 +16,9 @@ static const json_t *root_of(const struct banger_call *call, const char *name, s
     if (length == 6 && memcmp(name, "config", length) == 0) {
         return call->capability->config;
     }
+    if (length == 4 && memcmp(name, "self", length) == 0) {
+        return call->capability->self;
+    }
     if (length == 7 && memcmp(name, "runtime", length) == 0) {
         return scope->runtime;
     }

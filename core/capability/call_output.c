@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a hook adds: to the machine, to the VM's run, to the event stream. */
+/* What a hook adds: to the machine, to what is carried, to the VM's run, to the event stream. */
 #include "call.h"
 
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "capability/carried.h"
 
 #include <string.h>
 
 #define KEY_MAX 63
+#define CARRIED_MAX 1000 /* by one plugin; the order of all of them is worked out at every change */
 
 int call_contribute(struct banger_call *call, const char *section, const char *json)
 {
@@ -29,6 +31,33 @@ int call_contribute(struct banger_call *call, const char *section, const char *j
     }
     call_unlock(call);
     return result == 0 ? 0 : call_error(call, &problem);
+}
+
+int call_provide(struct banger_call *call, const char *json)
+{
+    if (!call->expands) {
+        return call_refuse(call, BANGER_EINVALID, "provide is not allowed in %s", call->what);
+    }
+    AUTO_JSON json_t *said = call_parse(call, "the carried capability", json);
+    banger_error problem = BANGER_ERROR_INIT;
+    if (said == NULL) {
+        return -1;
+    }
+    if (carried_check(said, &problem) < 0) {
+        (void)error_prefix(&problem, "provide: ");
+        return call_error(call, &problem);
+    }
+    if (!call_lock(call)) {
+        return -1;
+    }
+    bool fits = json_array_size(call->scope->provided) < CARRIED_MAX;
+    if (fits) {
+        (void)json_array_append(call->scope->provided, said);
+    }
+    call_unlock(call);
+    return fits
+               ? 0
+               : call_refuse(call, BANGER_EFULL, "provide: more than %d capabilities", CARRIED_MAX);
 }
 
 static bool is_key(const char *text, const char *allowed)

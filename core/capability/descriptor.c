@@ -41,7 +41,7 @@ static int check_size(const char *what, uint32_t size, size_t least, banger_erro
     return 0;
 }
 
-static int check_name(const char *name, banger_error *err)
+int descriptor_check_name(const char *name, banger_error *err)
 {
     size_t length = name != NULL ? strnlen(name, PLUGIN_NAME_MAX + 1) : 0;
     bool good = length >= 1 && length <= PLUGIN_NAME_MAX && name[0] >= 'a' && name[0] <= 'z';
@@ -168,7 +168,7 @@ int descriptor_check(const struct banger_plugin *given, banger_error *err)
     if (check_identity(given, err) < 0 || check_size("descriptor", given->size, least, err) < 0) {
         return -1;
     }
-    return check_name(given->name, err);
+    return descriptor_check_name(given->name, err);
 }
 
 int descriptor_adopt(const struct banger_plugin *given, struct descriptor *own, banger_error *err)
@@ -190,8 +190,29 @@ int descriptor_adopt(const struct banger_plugin *given, struct descriptor *own, 
     return 0;
 }
 
+void descriptor_strip(struct descriptor *own, const char *name)
+{
+    char *copy = xstrdup(name);
+    const struct banger_plugin whole = own->plugin;
+    descriptor_clear(own);
+    own->name = copy;
+    own->plugin = (struct banger_plugin){
+        BANGER_PLUGIN_HEADER,
+        .name = copy,
+        .version = str_or(whole.version, ""),
+        .summary = str_or(whole.summary, ""),
+        .license = str_or(whole.license, ""),
+    };
+}
+
 void descriptor_clear(struct descriptor *own)
 {
     free(own->keys);
+    free(own->after);
+    free(own->before);
+    free(own->name);
     own->keys = NULL;
+    own->after = NULL;
+    own->before = NULL;
+    own->name = NULL;
 }

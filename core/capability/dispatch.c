@@ -119,19 +119,8 @@ static int64_t late_at(const struct run *run, const struct capability *capabilit
 
 static void count_call(struct capability *capability, enum hook hook, bool failed, int64_t took_ns)
 {
-    if (hook == HOOK_COUNT) {
-        return;
-    }
-    struct hook_stats *stats = &capability->stats[hook];
-    uint64_t took = (uint64_t)took_ns;
-    (void)__atomic_fetch_add(&stats->calls, 1, __ATOMIC_RELAXED);
-    (void)__atomic_fetch_add(&stats->total_ns, took, __ATOMIC_RELAXED);
-    if (failed) {
-        (void)__atomic_fetch_add(&stats->failures, 1, __ATOMIC_RELAXED);
-    }
-    uint64_t most = __atomic_load_n(&stats->max_ns, __ATOMIC_RELAXED);
-    while (took > most && !__atomic_compare_exchange_n(&stats->max_ns, &most, took, true,
-                                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    if (hook != HOOK_COUNT) {
+        tally_count(capability->tally, hook, failed, took_ns);
     }
 }
 
@@ -163,6 +152,12 @@ static void stuck_error(const struct run *run, const struct capability *capabili
     (void)error_hint(err, "'banger daemon stop' ends it; running VMs go on");
 }
 
+static void broken_error(const struct capability *capability, banger_error *err)
+{
+    *err = *capability->broken;
+    (void)error_prefix(err, "capability '%s' is broken: ", capability->plugin->name);
+}
+
 static void timeout_error(const struct run *run, const struct capability *capability,
                           banger_error *err)
 {
@@ -179,14 +174,28 @@ static void timeout_error(const struct run *run, const struct capability *capabi
 /* -- The helper's side ---------------------------------------------------------------------------
  */
 
+/* Whether the capability cannot be called at all, with the reason. */
+static bool is_out_of_use(const struct run *run, const struct capability *capability,
+                          banger_error *why)
+{
+    if (capability->broken != NULL) {
+        broken_error(capability, why);
+        return true;
+    }
+    if (atomic_load(&capability->standing->stuck) != 0) {
+        stuck_error(run, capability, why);
+        return true;
+    }
+    return false;
+}
+
 /* Begins the next step at `now`; NULL when there is none. */
 static const struct step *run_begin(struct run *run, int64_t now)
 {
     while (run->next < run->count) {
         const struct step *step = &run->steps[run->next++];
-        if (atomic_load(&step->capability->stuck) != 0) {
-            banger_error problem = BANGER_ERROR_INIT;
-            stuck_error(run, step->capability, &problem);
+        banger_error problem = BANGER_ERROR_INIT;
+        if (is_out_of_use(run, step->capability, &problem)) {
             count_call(step->capability, run->hook, true, 0);
             if (!run_judge(run, step->capability, &problem)) {
                 return NULL;
@@ -226,8 +235,7 @@ static bool run_steps(struct run *run)
         int64_t began = now;
         int result = step->function(&call_host, &run->call);
         if (!run_end_step(run)) {
-            /* The last touch: registry_free may be waiting for nothing but this. */
-            (void)atomic_fetch_sub(&capability->stuck, 1);
+            (void)atomic_fetch_sub(&capability->standing->stuck, 1);
             return false;
         }
         now = clock_mono_ns();
@@ -280,7 +288,7 @@ static void wait_until(struct run *run, int64_t when_ns)
 static void run_abandon(struct run *run)
 {
     run->call.over = true;
-    (void)atomic_fetch_add(&run->call.capability->stuck, 1);
+    (void)atomic_fetch_add(&run->call.capability->standing->stuck, 1);
     while (run->call.inside > 0) {
         (void)pthread_cond_wait(&run->changed, &run->scope->lock);
     }
@@ -373,17 +381,22 @@ static int run_all(struct run *run, banger_error *err)
 /* -- Dispatch ------------------------------------------------------------------------------------
  */
 
+/* Adds the capability's hook, if it has it. A broken one has a check, which is never called. */
+static void run_add_hook(struct run *run, struct capability *capability)
+{
+    banger_hook function = hook_of(capability->plugin, run->hook);
+    if (function != NULL || (capability->broken != NULL && run->hook == HOOK_CHECK)) {
+        run_add(run, capability, function);
+    }
+}
+
 int dispatch_hook(struct scope *scope, enum hook hook, banger_error *err)
 {
-    size_t count = registry_count(scope->registry);
+    size_t count = lineup_count(scope->lineup);
     struct run *run = run_new(scope, hook_name(hook), hook, count);
     for (size_t i = 0; i < count; i++) {
         size_t index = run->runs_all ? count - 1 - i : i; /* these undo: last first */
-        struct capability *capability = registry_at(scope->registry, index);
-        banger_hook function = hook_of(capability->plugin, hook);
-        if (function != NULL) {
-            run_add(run, capability, function);
-        }
+        run_add_hook(run, lineup_at(scope->lineup, index));
     }
     return run_all(run, err);
 }
@@ -392,10 +405,7 @@ int dispatch_hook_of(struct scope *scope, struct capability *capability, enum ho
                      banger_error *err)
 {
     struct run *run = run_new(scope, hook_name(hook), hook, 1);
-    banger_hook function = hook_of(capability->plugin, hook);
-    if (function != NULL) {
-        run_add(run, capability, function);
-    }
+    run_add_hook(run, capability);
     return run_all(run, err);
 }
 

@@ -12,7 +12,8 @@
  * 3. What hooks see and change (the scope) is reference-counted and locked for that reason.
  * 4. A capability may change nothing in `check` and `contributeMachineConfig` (a provider: `check`
  *    and `contribute`): host functions with effects fail there.
- * 5. Never dispatch inside a store transaction: hooks use the journal from the helper thread, which
+ * 5. A broken capability has one hook, `check`, which fails with the reason.
+ * 6. Never dispatch inside a store transaction: hooks use the journal from the helper thread, which
  *    would wait for the transaction's end.
  */
 #ifndef CAPABILITY_DISPATCH_H
@@ -41,10 +42,10 @@ struct scope_services {
 struct scope;
 
 struct scope_init {
-    struct registry *registry;
-    struct store *store; /* for the journal and leases; NULL: none in this scope */
-    struct host *host;   /* for host operations; NULL: none in this scope */
-    const char *vm_id;   /* NULL: about the host (doctor) */
+    struct registry *registry; /* whose line-up of this moment the scope keeps */
+    struct store *store;       /* for the journal and leases; NULL: none in this scope */
+    struct host *host;         /* for host operations; NULL: none in this scope */
+    const char *vm_id;         /* NULL: about the host (doctor) */
     json_t *input;   /* copied in: {"vm":{},"image":{},"kernel":{},"change":{}}: what getters see */
     json_t *runtime; /* copied in: {"NAME":{}} */
     const struct scope_services *services; /* copied in; NULL: none */
@@ -53,6 +54,7 @@ struct scope_init {
 
 struct scope *scope_new(const struct scope_init *init);
 void scope_unref(struct scope *scope); /* the helper thread may still hold it */
+const struct lineup *scope_lineup(const struct scope *scope); /* the scope's */
 
 void scope_set_input(struct scope *scope, const char *dotted, json_t *value); /* steals value */
 /* A machine for contributions; from then on getters see machine.*. Owned by the scope. */
@@ -60,6 +62,7 @@ struct machine *scope_compose(struct scope *scope);
 struct machine *scope_machine(struct scope *scope); /* NULL before scope_compose */
 json_t *scope_runtime(struct scope *scope); /* a copy of what set_json stored; new reference */
 void scope_clear_runtime(struct scope *scope);
+json_t *scope_provided(struct scope *scope); /* what `expand` has named; new reference, an array */
 
 /* Runs one hook of every capability that has it: in order, cleanup and deleted in reverse.
  * The first failure of an `abort` capability ends it, except that cleanup and deleted always run

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The hooks by number: one row each, in the order of the lifecycle. */
-#include "registry.h"
+#include "capability.h"
 
 #include <string.h>
 
@@ -24,12 +24,30 @@ const char *hook_name(enum hook hook)
     return hook < HOOK_COUNT ? hook_rows[hook].name : "unknown";
 }
 
+enum hook hook_by_name(const char *name)
+{
+    int hook = 0;
+    while (hook < HOOK_COUNT && strcmp(hook_rows[hook].name, name) != 0) {
+        hook++;
+    }
+    return (enum hook)hook;
+}
+
+banger_hook *hook_place(struct banger_hooks *table, enum hook hook)
+{
+    return (banger_hook *)(void *)((char *)table + hook_rows[hook].offset);
+}
+
+banger_hook hook_in_table(const struct banger_hooks *table, enum hook hook)
+{
+    banger_hook function = NULL;
+    if (table != NULL && hook < HOOK_COUNT) {
+        memcpy(&function, (const char *)table + hook_rows[hook].offset, sizeof(function));
+    }
+    return function;
+}
+
 banger_hook hook_of(const struct banger_plugin *plugin, enum hook hook)
 {
-    if (plugin->hooks == NULL || hook >= HOOK_COUNT) {
-        return NULL;
-    }
-    banger_hook function = NULL;
-    memcpy(&function, (const char *)plugin->hooks + hook_rows[hook].offset, sizeof(function));
-    return function;
+    return plugin->expand == NULL ? hook_in_table(plugin->hooks, hook) : NULL;
 }

@@ -18,6 +18,7 @@ struct graph {
     size_t count;
     bool *precedes; /* [a * count + b]: a must come before b */
     bool *taken;
+    struct capability *blamed;
 };
 
 static const char *name_at(const struct graph *graph, size_t index)
@@ -34,9 +35,10 @@ static size_t find(const struct graph *graph, const char *name)
     return index;
 }
 
-static int unknown_name(const struct graph *graph, size_t of, const char *relation,
-                        const char *name, banger_error *err)
+static int unknown_name(struct graph *graph, size_t of, const char *relation, const char *name,
+                        banger_error *err)
 {
+    graph->blamed = graph->items[of];
     AUTO_FREE const char **names = xcalloc(graph->count, sizeof(*names));
     for (size_t i = 0; i < graph->count; i++) {
         names[i] = i != of ? name_at(graph, i) : NULL;
@@ -67,6 +69,9 @@ static int draw_edges(struct graph *graph, size_t of, const char *relation,
                 continue;
             }
             return unknown_name(graph, of, relation, name, err);
+        }
+        if (graph->items[other]->broken != NULL) {
+            continue; /* it is not called: there is nothing to come before or after */
         }
         bool is_after = strcmp(relation, "after") == 0;
         size_t first = is_after ? other : of;
@@ -126,13 +131,25 @@ static size_t find_cycle(const struct graph *graph)
     return first;
 }
 
-static int report_cycle(const struct graph *graph, banger_error *err)
+/* Plugins alone go in no circle once they are loaded: one that is carried can be blamed. */
+static void blame(struct graph *graph, size_t index)
+{
+    struct capability *capability = graph->items[index];
+    if (capability->carrier != NULL &&
+        (graph->blamed == NULL ||
+         strcmp(capability->plugin->name, graph->blamed->plugin->name) > 0)) {
+        graph->blamed = capability;
+    }
+}
+
+static int report_cycle(struct graph *graph, banger_error *err)
 {
     size_t first = find_cycle(graph);
     AUTO_FREE char *path = xstrdup(name_at(graph, first));
     size_t step = first;
     do {
         step = blocker(graph, step);
+        blame(graph, step);
         char *longer = str_format("%s -> %s", name_at(graph, step), path);
         free(path);
         path = longer;
@@ -154,23 +171,30 @@ static int take_all(struct graph *graph, struct capability **sorted, banger_erro
     return 0;
 }
 
-int order_resolve(struct capability **items, size_t count, banger_error *err)
+static int sort(struct graph *graph, struct capability **sorted, banger_error *err)
+{
+    for (size_t i = 0; i < graph->count; i++) {
+        const struct banger_plugin *plugin =
+            graph->items[i]->plugin; /* a broken one has no wishes */
+        if (draw_edges(graph, i, "after", plugin->after, err) < 0 ||
+            draw_edges(graph, i, "before", plugin->before, err) < 0) {
+            return -1;
+        }
+    }
+    return take_all(graph, sorted, err);
+}
+
+int order_resolve(struct capability **items, size_t count, struct capability **blamed,
+                  banger_error *err)
 {
     AUTO_FREE bool *precedes = xcalloc(count * count, sizeof(*precedes));
     AUTO_FREE bool *taken = xcalloc(count, sizeof(*taken));
     AUTO_FREE struct capability **sorted = xcalloc(count, sizeof(*sorted));
     struct graph graph = {.items = items, .count = count, .precedes = precedes, .taken = taken};
-    for (size_t i = 0; i < count; i++) {
-        if (draw_edges(&graph, i, "after", items[i]->plugin->after, err) < 0 ||
-            draw_edges(&graph, i, "before", items[i]->plugin->before, err) < 0) {
-            return -1;
-        }
-    }
-    if (take_all(&graph, sorted, err) < 0) {
-        return -1;
-    }
-    if (count > 0) {
+    int result = sort(&graph, sorted, err);
+    *blamed = graph.blamed;
+    if (result == 0 && count > 0) {
         memcpy(items, sorted, count * sizeof(*items));
     }
-    return 0;
+    return result;
 }

@@ -99,6 +99,15 @@ static int apply_on_error(struct capability *capability, const char *text, bange
     return 0;
 }
 
+/* The core's part of a checked table. */
+static int apply_common(struct capability *capability, const json_t *config,
+                        int64_t default_timeout_ms, banger_error *err)
+{
+    capability->timeout_ms = json_get_int(config, "timeout", default_timeout_ms);
+    capability->order = (int)json_get_int(config, "order", INT_MAX);
+    return apply_on_error(capability, json_get_string(config, "on_error", "abort"), err);
+}
+
 int policy_apply(struct capability *capability, const json_t *policy, int64_t default_timeout_ms,
                  banger_error *err)
 {
@@ -107,8 +116,7 @@ int policy_apply(struct capability *capability, const json_t *policy, int64_t de
         return -1;
     }
     AUTO_JSON json_t *config = check_table(plugin, policy, err);
-    if (config == NULL ||
-        apply_on_error(capability, json_get_string(config, "on_error", "abort"), err) < 0) {
+    if (config == NULL || apply_common(capability, config, default_timeout_ms, err) < 0) {
         return -1;
     }
     if (json_get_bool(config, "isolate", false)) {
@@ -117,11 +125,26 @@ int policy_apply(struct capability *capability, const json_t *policy, int64_t de
                         plugin->name);
         return error_hint(err, "remove isolate, or set it to false");
     }
-    capability->timeout_ms = json_get_int(config, "timeout", default_timeout_ms);
-    capability->order = (int)json_get_int(config, "order", INT_MAX);
     for (size_t i = 0; i < COUNT_OF(policy_keys); i++) {
         (void)json_object_del(config, policy_keys[i].name);
     }
+    json_decref(capability->config);
     capability->config = STEAL(config);
     return 0;
+}
+
+int policy_apply_broken(struct capability *capability, const json_t *policy,
+                        int64_t default_timeout_ms, banger_error *err)
+{
+    AUTO_JSON json_t *known = json_object();
+    for (size_t i = 0; i < COUNT_OF(policy_keys); i++) {
+        json_t *value = json_object_get(policy, policy_keys[i].name);
+        if (value != NULL) {
+            (void)json_object_set(known, policy_keys[i].name, value);
+        }
+    }
+    capability->timeout_ms = default_timeout_ms;
+    AUTO_FREE char *what = str_format("plugins.%s", capability->plugin->name);
+    AUTO_JSON json_t *config = config_check(what, policy_keys, COUNT_OF(policy_keys), known, err);
+    return config != NULL ? apply_common(capability, config, default_timeout_ms, err) : -1;
 }

@@ -12,7 +12,7 @@
 #ifndef CAPABILITY_POLICY_H
 #define CAPABILITY_POLICY_H
 
-#include "capability/registry.h"
+#include "capability/capability.h"
 
 /* Whether the table switches the plugin off. */
 bool policy_disables(const json_t *policy);
@@ -21,5 +21,9 @@ bool policy_disables(const json_t *policy);
  * order and config. `policy` may be NULL. */
 int policy_apply(struct capability *capability, const json_t *policy, int64_t default_timeout_ms,
                  banger_error *err);
+/* The same of a broken one, whose own keys nobody knows: what does not concern the core is passed
+ * over. */
+int policy_apply_broken(struct capability *capability, const json_t *policy,
+                        int64_t default_timeout_ms, banger_error *err);
 
 #endif

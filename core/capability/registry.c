@@ -5,10 +5,11 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "capability/descriptor.h"
-#include "capability/dispatch.h"
+#include "capability/expand.h"
 #include "capability/helper.h"
 #include "capability/order.h"
 #include "capability/policy.h"
+#include "capability/scope.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,22 +17,31 @@
 
 #define TIMEOUT_DEFAULT_MS 10000
 
-struct entry {
-    struct capability capability; /* first: a capability is found again by its address */
-    struct descriptor descriptor;
-    struct entry *next; /* among those left behind */
-};
-
 struct registry {
-    struct capability **items;
+    /* Of the daemon's start; fixed afterwards. */
+    struct capability **items; /* a reference to each */
     size_t count;
     int64_t timeout_ms;
+    json_t *policies;
+    json_t *input;
+
+    pthread_mutex_t lock;
+    struct lineup *lineup; /* guarded by it; NULL: to be made of the plugins */
+
+    _Atomic uint64_t asked; /* refreshes that somebody wanted */
+    pthread_mutex_t refresh_lock;
+    /* Below: guarded by it. */
+    uint64_t served; /* of those: how many had been wanted when the last one began */
+    struct carrier *carriers;
+    size_t carrier_count;
 };
 
 struct registry *registry_new(void)
 {
     struct registry *registry = xcalloc(1, sizeof(*registry));
     registry->timeout_ms = TIMEOUT_DEFAULT_MS;
+    (void)pthread_mutex_init(&registry->lock, NULL);
+    (void)pthread_mutex_init(&registry->refresh_lock, NULL);
     return registry;
 }
 
@@ -40,29 +50,15 @@ void registry_set_timeout(struct registry *registry, int64_t timeout_ms)
     registry->timeout_ms = timeout_ms;
 }
 
-/* Entries whose registry is gone while a hook of theirs has not returned. */
-static struct entry *left_behind;
-static pthread_mutex_t left_behind_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void leave_behind(struct entry *entry)
+void registry_set_world(struct registry *registry, const json_t *input, const json_t *policies)
 {
-    (void)pthread_mutex_lock(&left_behind_lock);
-    entry->next = left_behind;
-    left_behind = entry;
-    (void)pthread_mutex_unlock(&left_behind_lock);
+    json_decref(registry->input);
+    json_decref(registry->policies);
+    registry->input = json_deep_copy(input);
+    registry->policies = json_deep_copy(policies);
 }
 
-static void entry_free(struct entry *entry)
-{
-    if (atomic_load(&entry->capability.stuck) != 0) {
-        leave_behind(entry);
-        return;
-    }
-    free(entry->capability.origin);
-    json_decref(entry->capability.config);
-    descriptor_clear(&entry->descriptor);
-    free(entry);
-}
+/* -- Adding and ending --------------------------------------------------------------------------- */
 
 /* `start` and `stop` are about the plugin, not about a VM: no input, no services, no journal. */
 static int call_once(struct registry *registry, struct capability *capability, const char *name,
@@ -75,11 +71,8 @@ static int call_once(struct registry *registry, struct capability *capability, c
     return result;
 }
 
-void registry_free(struct registry *registry)
+static void stop_all(struct registry *registry)
 {
-    if (registry == NULL) {
-        return;
-    }
     for (size_t i = registry->count; i-- > 0;) {
         struct capability *capability = registry->items[i];
         banger_error err = BANGER_ERROR_INIT;
@@ -87,11 +80,28 @@ void registry_free(struct registry *registry)
             log_warn("%s", err.message);
         }
     }
-    helper_drain();
-    for (size_t i = 0; i < registry->count; i++) {
-        entry_free((struct entry *)registry->items[i]);
+}
+
+void registry_free(struct registry *registry)
+{
+    if (registry == NULL) {
+        return;
     }
+    stop_all(registry);
+    helper_drain();
+    lineup_unref(registry->lineup);
+    for (size_t i = 0; i < registry->carrier_count; i++) {
+        json_decref(registry->carriers[i].said);
+    }
+    for (size_t i = 0; i < registry->count; i++) {
+        capability_unref(registry->items[i]);
+    }
+    free(registry->carriers);
     free(registry->items);
+    json_decref(registry->policies);
+    json_decref(registry->input);
+    (void)pthread_mutex_destroy(&registry->lock);
+    (void)pthread_mutex_destroy(&registry->refresh_lock);
     free(registry);
 }
 
@@ -105,64 +115,209 @@ static int check_duplicate(const struct registry *registry, const char *name, ba
                      name, other->origin);
 }
 
+static void append_carrier(struct registry *registry, struct capability *capability)
+{
+    size_t size = (registry->carrier_count + 1) * sizeof(*registry->carriers);
+    registry->carriers = xrealloc(registry->carriers, size);
+    registry->carriers[registry->carrier_count++] = (struct carrier){.capability = capability};
+}
+
+/* Takes the reference. */
+static void append(struct registry *registry, struct capability *capability)
+{
+    registry->items = xrealloc(registry->items, (registry->count + 1) * sizeof(*registry->items));
+    registry->items[registry->count++] = capability;
+    if (capability->plugin->expand != NULL) {
+        append_carrier(registry, capability);
+    }
+    lineup_unref(STEAL(registry->lineup)); /* another is made when it is asked for */
+}
+
 int registry_add(struct registry *registry, const struct banger_plugin *plugin, const char *origin,
                  const json_t *policy, banger_error *err)
 {
     if (policy_disables(policy)) {
         return 0;
     }
-    struct entry *entry = xcalloc(1, sizeof(*entry));
-    struct capability *capability = &entry->capability;
-    if (descriptor_adopt(plugin, &entry->descriptor, err) < 0) {
-        entry_free(entry);
-        return -1;
-    }
-    capability->plugin = &entry->descriptor.plugin;
-    capability->origin = xstrdup(origin);
-    if (check_duplicate(registry, capability->plugin->name, err) < 0 ||
+    struct capability *capability = capability_new(origin);
+    if (capability_adopt(capability, plugin, err) < 0 ||
+        check_duplicate(registry, capability->plugin->name, err) < 0 ||
         policy_apply(capability, policy, registry->timeout_ms, err) < 0 ||
         call_once(registry, capability, "start", capability->plugin->start, err) < 0) {
-        entry_free(entry);
+        capability_unref(capability);
         return -1;
     }
-    registry->items = xrealloc(registry->items, (registry->count + 1) * sizeof(*registry->items));
-    registry->items[registry->count++] = capability;
+    append(registry, capability);
+    return 0;
+}
+
+int registry_add_broken(struct registry *registry, const char *name, const char *origin,
+                        const json_t *policy, const banger_error *why, banger_error *err)
+{
+    if (policy_disables(policy)) {
+        return 0;
+    }
+    if (descriptor_check_name(name, err) < 0 || check_duplicate(registry, name, err) < 0) {
+        return -1;
+    }
+    struct capability *capability = capability_new(origin);
+    capability_break(capability, name, why);
+    if (policy_apply_broken(capability, policy, registry->timeout_ms, err) < 0) {
+        capability_unref(capability);
+        return -1;
+    }
+    append(registry, capability);
     return 0;
 }
 
 int registry_resolve(struct registry *registry, banger_error *err)
 {
-    return order_resolve(registry->items, registry->count, err);
+    struct capability *blamed = NULL;
+    int result = order_resolve(registry->items, registry->count, &blamed, err);
+    (void)pthread_mutex_lock(&registry->lock);
+    lineup_unref(STEAL(registry->lineup));
+    (void)pthread_mutex_unlock(&registry->lock);
+    return result;
 }
 
-const char *registry_nearest(const struct registry *registry, const char *name)
+/* -- Line-ups ------------------------------------------------------------------------------------ */
+
+struct lineup *registry_lineup(struct registry *registry)
 {
-    AUTO_FREE const char **names = xcalloc(registry->count + 1, sizeof(*names));
-    for (size_t i = 0; i < registry->count; i++) {
-        names[i] = registry->items[i]->plugin->name;
+    (void)pthread_mutex_lock(&registry->lock);
+    if (registry->lineup == NULL) {
+        registry->lineup = lineup_new(registry->items, registry->count);
     }
-    return str_nearest(name, names, registry->count);
+    struct lineup *lineup = lineup_ref(registry->lineup);
+    (void)pthread_mutex_unlock(&registry->lock);
+    return lineup;
 }
 
-static int unknown_policy(const struct registry *registry, const char *name, banger_error *err)
+/* Operations that hold the earlier one go on with it. */
+static void put_lineup(struct registry *registry, struct lineup *lineup)
+{
+    (void)pthread_mutex_lock(&registry->lock);
+    struct lineup *earlier = registry->lineup;
+    registry->lineup = lineup;
+    (void)pthread_mutex_unlock(&registry->lock);
+    lineup_unref(earlier);
+}
+
+/* -- Refreshes ----------------------------------------------------------------------------------- */
+
+/* True: it carries something else than before. */
+static bool ask_carrier(struct registry *registry, struct carrier *carrier)
+{
+    const struct scope_init init = {.registry = registry, .input = registry->input};
+    struct scope *scope = scope_new(&init);
+    struct capability *capability = carrier->capability;
+    banger_error failure = BANGER_ERROR_INIT;
+    int result =
+        dispatch_provider(scope, capability, "expand", capability->plugin->expand, 0, &failure);
+    bool is_new = carrier_answer(carrier, result == 0 ? scope_provided(scope) : NULL, &failure);
+    scope_unref(scope);
+    return is_new;
+}
+
+static void refresh(struct registry *registry)
+{
+    bool is_new = false;
+    for (size_t i = 0; i < registry->carrier_count; i++) {
+        is_new = ask_carrier(registry, &registry->carriers[i]) || is_new;
+    }
+    if (!is_new) {
+        return;
+    }
+    const struct expansion expansion = {
+        .plugins = registry->items,
+        .plugin_count = registry->count,
+        .carriers = registry->carriers,
+        .carrier_count = registry->carrier_count,
+        .policies = registry->policies,
+        .timeout_ms = registry->timeout_ms,
+    };
+    AUTO_LINEUP struct lineup *earlier = registry_lineup(registry);
+    put_lineup(registry, expansion_build(&expansion, earlier));
+}
+
+void registry_refresh(struct registry *registry)
+{
+    if (registry->carrier_count == 0) {
+        return;
+    }
+    uint64_t ticket = atomic_fetch_add(&registry->asked, 1) + 1;
+    (void)pthread_mutex_lock(&registry->refresh_lock);
+    if (registry->served < ticket) {
+        registry->served = atomic_load(&registry->asked);
+        refresh(registry);
+    }
+    (void)pthread_mutex_unlock(&registry->refresh_lock);
+}
+
+static bool any_carrier_failed(struct registry *registry)
+{
+    bool any = false;
+    (void)pthread_mutex_lock(&registry->refresh_lock);
+    for (size_t i = 0; i < registry->carrier_count; i++) {
+        any = any || registry->carriers[i].failure.code != 0;
+    }
+    (void)pthread_mutex_unlock(&registry->refresh_lock);
+    return any;
+}
+
+bool registry_carrier_failure(struct registry *registry, const struct capability *plugin,
+                              banger_error *failure)
+{
+    bool failed = false;
+    (void)pthread_mutex_lock(&registry->refresh_lock);
+    for (size_t i = 0; i < registry->carrier_count; i++) {
+        const struct carrier *carrier = &registry->carriers[i];
+        if (carrier->capability == plugin && carrier->failure.code != 0) {
+            *failure = carrier->failure;
+            failed = true;
+        }
+    }
+    (void)pthread_mutex_unlock(&registry->refresh_lock);
+    return failed;
+}
+
+/* -- Policies ------------------------------------------------------------------------------------ */
+
+static int unknown_policy(const struct lineup *lineup, const char *name, banger_error *err)
 {
     (void)error_set(err, BANGER_EINVALID, "plugins.%s: no plugin of that name is loaded", name);
-    const char *nearest = registry_nearest(registry, name);
+    const char *nearest = lineup_nearest(lineup, name);
     return nearest != NULL ? error_hint(err, "did you mean 'plugins.%s'?", nearest) : -1;
 }
 
-int registry_check_policies(const struct registry *registry, const json_t *policies,
-                            banger_error *err)
+static bool has_broken(const struct lineup *lineup)
 {
+    bool any = false;
+    for (size_t i = 0; i < lineup_count(lineup); i++) {
+        any = any || lineup_at(lineup, i)->broken != NULL;
+    }
+    return any;
+}
+
+int registry_check_policies(struct registry *registry, const json_t *policies, banger_error *err)
+{
+    AUTO_LINEUP struct lineup *lineup = registry_lineup(registry);
+    bool forgives = any_carrier_failed(registry) || has_broken(lineup);
     const char *name = NULL;
     json_t *policy = NULL;
     json_object_foreach ((json_t *)policies, name, policy) {
-        if (registry_find(registry, name) == NULL && !policy_disables(policy)) {
-            return unknown_policy(registry, name, err);
+        if (lineup_find(lineup, name) != NULL || policy_disables(policy)) {
+            continue;
         }
+        if (!forgives) {
+            return unknown_policy(lineup, name, err);
+        }
+        log_warn("plugins.%s: no plugin of that name is loaded", name);
     }
     return 0;
 }
+
+/* -- The plugins --------------------------------------------------------------------------------- */
 
 size_t registry_count(const struct registry *registry)
 {

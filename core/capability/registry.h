@@ -1,60 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The registry: every loaded capability in its resolved order. Filled once while the daemon starts,
- * read-only afterwards (statistics aside), so that no lock is needed to walk it.
+ * The registry: every plugin that is loaded, and the line-up of the moment.
+ *
+ * 1. Plugins are added and brought into their order while the daemon starts; from then on there are these.
+ *    registry_at and its kin are about them, and what they return lives as long as the registry.
+ * 2. A plugin may carry capabilities (`expand`), which come and go. Plugins and what they carry make up a
+ *    line-up (lineup.h). A refresh asks the carriers, and where something is new makes another one.
+ * 3. A scope takes the line-up of its moment and keeps it.
  */
 #ifndef CAPABILITY_REGISTRY_H
 #define CAPABILITY_REGISTRY_H
 
-#include "base/error.h"
-
-#include <banger/plugin.h>
-#include <jansson.h>
-#include <stdbool.h>
+#include "capability/lineup.h"
 
 struct registry;
 
-enum on_error {
-    ON_ERROR_ABORT,
-    ON_ERROR_WARN,
-};
-
-enum hook {
-    HOOK_CHECK,
-    HOOK_PREPARE,
-    HOOK_CONTRIBUTE,
-    HOOK_POST_START,
-    HOOK_CLEANUP,
-    HOOK_CONFIGURE,
-    HOOK_DELETED,
-    HOOK_RECONCILED,
-    HOOK_COUNT,
-};
-
-const char *hook_name(enum hook hook); /* "contributeMachineConfig", ... */
-banger_hook hook_of(const struct banger_plugin *plugin, enum hook hook); /* NULL: not implemented */
-
-struct hook_stats { /* updated with atomics */
-    uint64_t calls;
-    uint64_t failures;
-    uint64_t total_ns;
-    uint64_t max_ns;
-};
-
-struct capability {
-    const struct banger_plugin *plugin; /* a copy of full size: no field needs BANGER_HAS */
-    char *origin;                       /* the .so file, or "built-in" */
-    enum on_error on_error;             /* from the configuration */
-    int64_t timeout_ms;
-    int order;      /* place in the configuration's order; INT_MAX: not listed */
-    json_t *config; /* the plugin's keys, checked and completed; never NULL */
-    struct hook_stats stats[HOOK_COUNT];
-    _Atomic int stuck; /* hooks of it that have outlived their deadline and not returned */
-};
-
 struct registry *registry_new(void);
-/* Calls every plugin's `stop`, last first, and frees. What belongs to a stuck capability is left:
- * its code may still return. */
+/* Calls every plugin's `stop`, last first, and frees. What belongs to a hook that has not returned goes
+ * when it does. */
 void registry_free(struct registry *registry);
 
 /* The time limit of hooks where a policy has none (hook_timeout of the configuration); for plugins
@@ -67,17 +30,31 @@ void registry_set_timeout(struct registry *registry, int64_t timeout_ms);
  * one with enabled=false makes this a success that registers nothing. */
 int registry_add(struct registry *registry, const struct banger_plugin *plugin, const char *origin,
                  const json_t *policy, banger_error *err);
+/* One that is there, and cannot be used: `why` is what its `check` fails with. A wrong or double name, or
+ * a wrong policy, is an error all the same. */
+int registry_add_broken(struct registry *registry, const char *name, const char *origin,
+                        const json_t *policy, const banger_error *why, banger_error *err);
 /* Sorts by after/before, then configured order, then name. Cycle (named whole), unknown names. */
 int registry_resolve(struct registry *registry, banger_error *err);
-/* Every name in `policies` must be a plugin's, unless its table disables it: after all is loaded.
- */
-int registry_check_policies(const struct registry *registry, const json_t *policies,
-                            banger_error *err);
+
+/* What `expand` sees ({"host":{...}}) and the policies of what it names; both are copied. */
+void registry_set_world(struct registry *registry, const json_t *input, const json_t *policies);
+/* Asks the plugins that carry; costs nothing where there is none. From any thread: refreshes go one after
+ * the other, and whoever comes while one is under way shares the next with all who wait. */
+void registry_refresh(struct registry *registry);
+/* Why what this plugin carries could not be asked for the last time. False: it could. */
+bool registry_carrier_failure(struct registry *registry, const struct capability *plugin,
+                              banger_error *failure);
+/* Every name in `policies` must be a capability's, unless its table disables it: after all is loaded and
+ * refreshed. Where something carried is broken or a carrier has failed, a name may be missing for that:
+ * then it is only logged. */
+int registry_check_policies(struct registry *registry, const json_t *policies, banger_error *err);
+
+/* The present line-up; a new reference. */
+struct lineup *registry_lineup(struct registry *registry);
 
 size_t registry_count(const struct registry *registry);
 struct capability *registry_at(const struct registry *registry, size_t index); /* resolved order */
 struct capability *registry_find(const struct registry *registry, const char *name);
-/* The name of a loaded one that was probably meant; NULL: none is near. */
-const char *registry_nearest(const struct registry *registry, const char *name);
 
 #endif

@@ -19,7 +19,8 @@ struct scope *scope_new(const struct scope_init *init)
     struct scope *scope = xcalloc(1, sizeof(*scope));
     atomic_init(&scope->references, 1);
     (void)pthread_mutex_init(&scope->lock, NULL);
-    scope->registry = init->registry;
+    scope->lineup = registry_lineup(init->registry);
+    scope->provided = json_array();
     scope->store = init->store;
     scope->host = init->host;
     (void)snprintf(scope->vm_id, sizeof(scope->vm_id), "%s", str_or(init->vm_id, ""));
@@ -44,9 +45,16 @@ void scope_unref(struct scope *scope)
     }
     json_decref(scope->input);
     json_decref(scope->runtime);
+    json_decref(scope->provided);
     machine_free(scope->machine);
+    lineup_unref(scope->lineup);
     (void)pthread_mutex_destroy(&scope->lock);
     free(scope);
+}
+
+const struct lineup *scope_lineup(const struct scope *scope)
+{
+    return scope->lineup;
 }
 
 void scope_set_input(struct scope *scope, const char *dotted, json_t *value)
@@ -87,4 +95,12 @@ void scope_clear_runtime(struct scope *scope)
     (void)pthread_mutex_lock(&scope->lock);
     (void)json_object_clear(scope->runtime);
     (void)pthread_mutex_unlock(&scope->lock);
+}
+
+json_t *scope_provided(struct scope *scope)
+{
+    (void)pthread_mutex_lock(&scope->lock);
+    json_t *provided = json_incref(scope->provided);
+    (void)pthread_mutex_unlock(&scope->lock);
+    return provided;
 }

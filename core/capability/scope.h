@@ -17,7 +17,7 @@
 struct scope {
     _Atomic int references; /* the operation's, and one for each run */
     /* Fixed while the scope lives. */
-    struct registry *registry;
+    struct lineup *lineup;
     struct store *store;
     struct host *host;
     char vm_id[ID_LENGTH + 1];      /* "": about the host */
@@ -29,6 +29,7 @@ struct scope {
     json_t *input;
     json_t *runtime;
     struct machine *machine; /* NULL until scope_compose */
+    json_t *provided;        /* an array */
 };
 
 void scope_ref(struct scope *scope);

@@ -62,6 +62,18 @@ static int open_config(struct daemon *daemon, banger_error *err)
     return 0;
 }
 
+/* What plugins carry can be asked for as soon as they are in their order. */
+static int expand_plugins(struct daemon *daemon, const json_t *policies, banger_error *err)
+{
+    AUTO_JSON json_t *input = json_pack("{s:o}", "host", layout_describe(&daemon->layout));
+    registry_set_world(daemon->registry, input, policies);
+    if (registry_resolve(daemon->registry, err) < 0) {
+        return -1;
+    }
+    registry_refresh(daemon->registry);
+    return registry_check_policies(daemon->registry, policies, err);
+}
+
 static int load_plugins(struct daemon *daemon, banger_error *err)
 {
     const json_t *policies = json_object_get(daemon->config, "plugins");
@@ -77,10 +89,7 @@ static int load_plugins(struct daemon *daemon, banger_error *err)
             return -1;
         }
     }
-    if (registry_check_policies(daemon->registry, policies, err) < 0) {
-        return -1;
-    }
-    return registry_resolve(daemon->registry, err);
+    return expand_plugins(daemon, policies, err);
 }
 
 /* At the end, when the workers have gone, it is done right here (on the loop's thread). */

@@ -67,13 +67,19 @@ static void keep_said(void *context, const char *capability, const char *text)
     (void)snprintf(said->text, sizeof(said->text), "%s", text);
 }
 
+/* What on_error = "warn" lets pass in a start is a warning here, too. */
+static void keep_warning(void *context, const char *text)
+{
+    struct doctor_said *said = context;
+    (void)snprintf(said->warning, sizeof(said->warning), "%s", text);
+}
+
 struct scope *doctor_scope(struct daemon *daemon, struct doctor_said *said)
 {
-    AUTO_JSON json_t *input =
-        json_pack("{s:{s:s, s:s, s:s}}", "host", "state_dir", daemon->layout.state_dir, "run_dir",
-                  daemon->layout.run_dir, "instance", daemon->host->instance);
+    AUTO_JSON json_t *input = json_pack("{s:o}", "host", layout_describe(&daemon->layout));
+    json_put(input, "host.instance", json_string(daemon->host->instance));
     AUTO_JSON json_t *runtime = json_object();
-    static const struct scope_services services = {.progress = keep_said};
+    static const struct scope_services services = {.progress = keep_said, .warn = keep_warning};
     struct scope_init init = {
         .registry = daemon->registry,
         .host = daemon->host,
@@ -125,7 +131,7 @@ static void choose_providers(struct scope *scope, struct registry *registry,
 /* What would be chosen, and then about every provider. */
 static void check_providers(struct daemon *daemon, json_t *checks, json_t *providers)
 {
-    struct doctor_said said = {""};
+    struct doctor_said said = {0};
     struct scope *scope = doctor_scope(daemon, &said);
     struct capability *chosen[PROVIDER_KIND_COUNT] = {NULL};
     choose_providers(scope, daemon->registry, chosen, checks);
@@ -144,21 +150,44 @@ static void check_providers(struct daemon *daemon, json_t *checks, json_t *provi
     scope_unref(scope);
 }
 
+static void check_capability(struct scope *scope, struct doctor_said *said,
+                             struct capability *capability, json_t *checks)
+{
+    const char *name = capability->plugin->name;
+    if (hook_of(capability->plugin, HOOK_CHECK) == NULL && capability->broken == NULL) {
+        return;
+    }
+    *said = (struct doctor_said){0};
+    banger_error err = BANGER_ERROR_INIT;
+    if (dispatch_hook_of(scope, capability, HOOK_CHECK, &err) < 0) {
+        add(checks, name, "fail", err.message, err.hint);
+    } else if (said->warning[0] != '\0') {
+        add(checks, name, "warn", said->warning,
+            capability->broken != NULL ? capability->broken->hint : NULL);
+    } else {
+        add(checks, name, "pass", said->text[0] != '\0' ? said->text : capability->plugin->summary,
+            NULL);
+    }
+}
+
+/* A plugin that could not say what it carries: what it said before still counts. */
+static void check_carrier(struct daemon *daemon, const struct capability *capability,
+                          json_t *checks)
+{
+    banger_error failure = BANGER_ERROR_INIT;
+    if (registry_carrier_failure(daemon->registry, capability, &failure)) {
+        add(checks, capability->plugin->name, "fail", failure.message, failure.hint);
+    }
+}
+
 static void check_capabilities(struct daemon *daemon, json_t *checks)
 {
-    struct doctor_said said = {""};
+    struct doctor_said said = {0};
     struct scope *scope = doctor_scope(daemon, &said);
-    for (size_t i = 0; i < registry_count(daemon->registry); i++) {
-        struct capability *capability = registry_at(daemon->registry, i);
-        if (hook_of(capability->plugin, HOOK_CHECK) == NULL) {
-            continue;
-        }
-        banger_error err = BANGER_ERROR_INIT;
-        said.text[0] = '\0';
-        bool good = dispatch_hook_of(scope, capability, HOOK_CHECK, &err) == 0;
-        const char *text = said.text[0] != '\0' ? said.text : capability->plugin->summary;
-        add(checks, capability->plugin->name, good ? "pass" : "fail", good ? text : err.message,
-            err.hint);
+    const struct lineup *lineup = scope_lineup(scope);
+    for (size_t i = 0; i < lineup_count(lineup); i++) {
+        check_carrier(daemon, lineup_at(lineup, i), checks);
+        check_capability(scope, &said, lineup_at(lineup, i), checks);
     }
     scope_unref(scope);
 }
@@ -170,6 +199,7 @@ json_t *doctor_examine(struct daemon *daemon)
     check_architecture(checks);
     check_space(daemon, checks);
     check_cgroup(checks);
+    registry_refresh(daemon->registry);
     check_providers(daemon, checks, providers);
     check_capabilities(daemon, checks);
     return json_pack("{s:o, s:o}", "checks", checks, "providers", providers);

@@ -10,9 +10,11 @@
  * "network"}}; a new reference. */
 json_t *doctor_examine(struct daemon *daemon);
 
-/* The last thing that a check said about the host ("QEMU 7.2; TCG: ..."). */
+/* The last thing that a check said about the host ("QEMU 7.2; TCG: ..."), and its failure where that is
+ * but a warning. */
 struct doctor_said {
     char text[512];
+    char warning[ERROR_MESSAGE_MAX];
 };
 
 /* A scope about the host, with no VM in it; what hooks say in it is kept in `said`. */

@@ -49,20 +49,30 @@ static json_t *hook_counters(const struct capability *capability)
 {
     json_t *hooks = json_object();
     for (int hook = 0; hook < HOOK_COUNT; hook++) {
-        const struct hook_stats *stats = &capability->stats[hook];
-        if (hook_of(capability->plugin, (enum hook)hook) == NULL) {
+        struct hook_stats stats = tally_read(capability->tally, (enum hook)hook);
+        bool is_there = hook_of(capability->plugin, (enum hook)hook) != NULL;
+        if (!is_there && (capability->broken == NULL || stats.calls == 0)) {
             continue;
         }
-        uint64_t calls = __atomic_load_n(&stats->calls, __ATOMIC_RELAXED);
-        uint64_t total = __atomic_load_n(&stats->total_ns, __ATOMIC_RELAXED);
         (void)json_object_set_new(
             hooks, hook_name((enum hook)hook),
-            json_pack("{s:I, s:I, s:I, s:I}", "calls", (json_int_t)calls, "failures",
-                      (json_int_t)__atomic_load_n(&stats->failures, __ATOMIC_RELAXED), "mean_ns",
-                      (json_int_t)(calls > 0 ? total / calls : 0), "max_ns",
-                      (json_int_t)__atomic_load_n(&stats->max_ns, __ATOMIC_RELAXED)));
+            json_pack("{s:I, s:I, s:I, s:I}", "calls", (json_int_t)stats.calls, "failures",
+                      (json_int_t)stats.failures, "mean_ns",
+                      (json_int_t)(stats.calls > 0 ? stats.total_ns / stats.calls : 0), "max_ns",
+                      (json_int_t)stats.max_ns));
     }
     return hooks;
+}
+
+/* null: it works. */
+static json_t *broken_view(const struct capability *capability)
+{
+    const banger_error *broken = capability->broken;
+    if (broken == NULL) {
+        return json_null();
+    }
+    return json_pack("{s:s, s:s?}", "message", broken->message, "hint",
+                     broken->hint[0] != '\0' ? broken->hint : NULL);
 }
 
 static json_t *provided_kinds(const struct capability *capability)
@@ -77,15 +87,17 @@ static json_t *provided_kinds(const struct capability *capability)
     return kinds;
 }
 
-static json_t *plugin_view(struct capability *capability)
+static json_t *plugin_view(const struct capability *capability)
 {
     const struct banger_plugin *plugin = capability->plugin;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:b}", "name", plugin->name,
-                     "version", plugin->version, "summary", plugin->summary, "license",
-                     plugin->license, "origin", capability->origin, "provides",
-                     provided_kinds(capability), "hooks", hook_counters(capability), "on_error",
-                     capability->on_error == ON_ERROR_WARN ? "warn" : "abort", "timeout_ms",
-                     (json_int_t)capability->timeout_ms, "stuck", atomic_load(&capability->stuck));
+    const char *carrier = capability->carrier != NULL ? capability->carrier->plugin->name : NULL;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:s, s:I, s:b, s:o}", "name",
+                     plugin->name, "version", plugin->version, "summary", plugin->summary,
+                     "license", plugin->license, "origin", capability->origin, "carrier", carrier,
+                     "provides", provided_kinds(capability), "hooks", hook_counters(capability),
+                     "on_error", capability->on_error == ON_ERROR_WARN ? "warn" : "abort",
+                     "timeout_ms", (json_int_t)capability->timeout_ms, "stuck",
+                     atomic_load(&capability->standing->stuck), "broken", broken_view(capability));
 }
 
 METHOD(method_plugin_list)
@@ -94,19 +106,14 @@ METHOD(method_plugin_list)
     (void)params;
     (void)err;
     struct daemon *daemon = context;
+    registry_refresh(daemon->registry);
+    AUTO_LINEUP struct lineup *lineup = registry_lineup(daemon->registry);
     *result = json_array();
-    for (size_t i = 0; i < registry_count(daemon->registry); i++) {
-        (void)json_array_append_new(*result, plugin_view(registry_at(daemon->registry, i)));
+    for (size_t i = 0; i < lineup_count(lineup); i++) {
+        (void)json_array_append_new(*result, plugin_view(lineup_at(lineup, i)));
     }
     return 0;
 }
-
-static const char *const type_names[] = {
-    [BANGER_CONFIG_STRING] = "string",     [BANGER_CONFIG_INT] = "int",
-    [BANGER_CONFIG_BOOL] = "bool",         [BANGER_CONFIG_SIZE] = "size",
-    [BANGER_CONFIG_DURATION] = "duration", [BANGER_CONFIG_LIST] = "list",
-    [BANGER_CONFIG_JSON] = "table",
-};
 
 static json_t *config_view(const struct capability *capability)
 {
@@ -114,9 +121,9 @@ static json_t *config_view(const struct capability *capability)
     json_t *rows = json_array();
     for (size_t i = 0; i < plugin->config_count; i++) {
         const struct banger_config_key *key = &plugin->config[i];
-        json_t *row =
-            json_pack("{s:s, s:s, s:s?, s:s?}", "name", key->name, "type", type_names[key->type],
-                      "default", key->default_value, "help", key->help);
+        json_t *row = json_pack("{s:s, s:s, s:s?, s:s?}", "name", key->name, "type",
+                                config_type_name(key->type), "default", key->default_value, "help",
+                                key->help);
         json_t *value = json_object_get(capability->config, key->name);
         (void)json_object_set(row, "value", value != NULL ? value : json_null());
         (void)json_array_append_new(rows, row);
@@ -133,9 +140,9 @@ static json_t *name_list(const char *const *names)
     return list;
 }
 
-static int no_such_plugin(const struct registry *registry, const char *name, banger_error *err)
+static int no_such_plugin(const struct lineup *lineup, const char *name, banger_error *err)
 {
-    const char *nearest = registry_nearest(registry, name);
+    const char *nearest = lineup_nearest(lineup, name);
     (void)error_set(err, BANGER_ENOTFOUND, "no plugin named '%.64s'", name);
     return nearest != NULL ? error_hint(err, "did you mean '%s'?", nearest)
                            : error_hint(err, "banger plugin list shows them");
@@ -149,9 +156,11 @@ METHOD(method_plugin_show)
     if (json_need_string(params, "plugin", &name, err) < 0) {
         return -1;
     }
-    struct capability *capability = registry_find(daemon->registry, name);
+    registry_refresh(daemon->registry);
+    AUTO_LINEUP struct lineup *lineup = registry_lineup(daemon->registry);
+    const struct capability *capability = lineup_find(lineup, name);
     if (capability == NULL) {
-        return no_such_plugin(daemon->registry, name, err);
+        return no_such_plugin(lineup, name, err);
     }
     *result = plugin_view(capability);
     (void)json_object_set_new(*result, "config", config_view(capability));

@@ -82,11 +82,17 @@ static void release_core(struct operation *op, const struct resource_list *rows,
 static void explain_left_over(const struct operation *op, const struct resource *row,
                               banger_error *err)
 {
-    if (strcmp(row->owner, "core") != 0 &&
-        registry_find(op->engine->registry, row->owner) == NULL) {
+    const struct capability *owner = lineup_find(scope_lineup(op->scope), row->owner);
+    if (strcmp(row->owner, "core") != 0 && owner == NULL) {
         (void)error_set(err, BANGER_EBUSY, "the %s %s is plugin '%s''s, which is not loaded",
                         row->kind, row->key, row->owner);
         (void)error_hint(err, "enable the plugin again in config.lua, so that it can release it");
+        return;
+    }
+    if (owner != NULL && owner->broken != NULL) {
+        (void)error_set(err, BANGER_EBUSY, "the %s %s is that of '%s', which is broken: %s",
+                        row->kind, row->key, row->owner, owner->broken->message);
+        (void)error_hint(err, "mend %s, so that it can release it", owner->origin);
         return;
     }
     (void)error_set(err, BANGER_EINTERNAL, "'%s' did not release its %s %s", row->owner, row->kind,

@@ -43,8 +43,10 @@ static json_t *input_kernel(const struct kernel_record *kernel)
     return json;
 }
 
+/* What scripts there are is found out now; the operation goes on with that. */
 static void open_scope(struct operation *op)
 {
+    registry_refresh(op->engine->registry);
     AUTO_JSON json_t *input = json_object();
     (void)json_object_set_new(input, "vm", input_vm(op));
     if (op->image.path != NULL) {
@@ -53,8 +55,7 @@ static void open_scope(struct operation *op)
     if (op->kernel.path != NULL) {
         (void)json_object_set_new(input, "kernel", input_kernel(&op->kernel));
     }
-    json_put(input, "host.state_dir", json_string(op->engine->layout->state_dir));
-    json_put(input, "host.run_dir", json_string(op->engine->layout->run_dir));
+    (void)json_object_set_new(input, "host", layout_describe(op->engine->layout));
     if (op->engine->host != NULL) {
         json_put(input, "host.instance", json_string(op->engine->host->instance));
     }

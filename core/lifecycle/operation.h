@@ -46,7 +46,8 @@ struct operation {
     size_t stage_count;
 };
 
-/* Opens the operation: finds the image and the kernel of op->vm and makes the scope. The caller has
+/* Opens the operation: finds the image and the kernel of op->vm, asks plugins what they carry, and makes
+ * the scope. The caller has
  * filled engine, caller, kind and vm, which moves in, on failure too. */
 int operation_open(struct operation *op, banger_error *err);
 void operation_free(struct operation *op);

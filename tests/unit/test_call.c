@@ -116,9 +116,17 @@ static int begin(void **state)
 {
     struct operation *operation = xcalloc(1, sizeof(*operation));
     operation->registry = registry_new();
-    operation->scope = scope_for(operation->registry, NULL, NULL, &services);
     *state = operation;
     return 0;
+}
+
+/* Made when it is first asked for, with what has been added by then. */
+static struct scope *scope_of(struct operation *operation)
+{
+    if (operation->scope == NULL) {
+        operation->scope = scope_for(operation->registry, NULL, NULL, &services);
+    }
+    return operation->scope;
 }
 
 static int end(void **state)
@@ -155,7 +163,7 @@ static void run_as(struct operation *operation, enum hook hook, banger_hook func
                                        .postStart = function};
     struct capability *x = add(operation->registry, "x", &hooks);
     banger_error err = BANGER_ERROR_INIT;
-    if (dispatch_hook_of(operation->scope, x, hook, &err) < 0) {
+    if (dispatch_hook_of(scope_of(operation), x, hook, &err) < 0) {
         note("error", err.message);
         note("hint", err.hint);
     }
@@ -221,7 +229,7 @@ static void results_live_as_long_as_the_hook(void **state)
     struct operation *operation = *state;
     AUTO_FREE char *large = xcalloc(5001, 1);
     memset(large, 'x', 5000);
-    scope_set_input(operation->scope, "vm.large", json_string(large));
+    scope_set_input(scope_of(operation), "vm.large", json_string(large));
     run_as(operation, HOOK_PREPARE, read_often);
     expect("same=1\nfirst=web\nlarge=5000\n");
 }
@@ -254,14 +262,14 @@ static void runtime_is_visible_to_all(void **state)
     static const struct banger_hooks b = {.size = sizeof(b), .prepare = read_runtime};
     add(operation->registry, "a", &a);
     add(operation->registry, "b", &b);
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_PREPARE, NULL), 0);
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_PREPARE, NULL), 0);
     expect("set=0\nagain=0\na.lease.new={\"ip\":\"10.0.0.2\"}\nemit=0\nbad key=-1\nbad name=-1\n"
            "bad json=-1\nno json=-1\nport=8\n");
-    AUTO_JSON json_t *runtime = scope_runtime(operation->scope);
+    AUTO_JSON json_t *runtime = scope_runtime(scope_of(operation));
     AUTO_FREE char *text = json_text(runtime);
     assert_string_equal(text, "{\"a\":{\"agent\":{\"port\":8}}}");
-    scope_clear_runtime(operation->scope);
-    AUTO_JSON json_t *cleared = scope_runtime(operation->scope);
+    scope_clear_runtime(scope_of(operation));
+    AUTO_JSON json_t *cleared = scope_runtime(scope_of(operation));
     assert_int_equal(json_object_size(cleared), 0);
 }
 
@@ -275,7 +283,7 @@ static int contribute_some(const struct banger_host *host, struct banger_call *c
 static void contributions_reach_the_machine(void **state)
 {
     struct operation *operation = *state;
-    struct machine *machine = scope_compose(operation->scope);
+    struct machine *machine = scope_compose(scope_of(operation));
     run_as(operation, HOOK_CONTRIBUTE, contribute_some);
     expect("vcpu=0\nseen=2\nerror=capability 'x': contributeMachineConfig: vcpu: it was set "
            "already, by 'x'\nhint=\n");
@@ -290,7 +298,7 @@ static int misplaced(const struct banger_host *host, struct banger_call *call)
 static void contributions_have_their_hook(void **state)
 {
     struct operation *operation = *state;
-    (void)scope_compose(operation->scope);
+    (void)scope_compose(scope_of(operation));
     run_as(operation, HOOK_PREPARE, misplaced);
     expect("error=capability 'x': prepare: contribute is not allowed in prepare\nhint=\n");
 }
@@ -422,7 +430,6 @@ static void services_do_the_rest(void **state)
 static void what_is_not_offered_says_so(void **state)
 {
     struct operation *operation = *state;
-    scope_unref(operation->scope);
     operation->scope = scope_for(operation->registry, NULL, NULL, NULL);
     run_as(operation, HOOK_PREPARE, act);
     expect("set=0\nemit=-1\nintend=-1\nexec=-1\ncopy=-1\n"
@@ -541,11 +548,11 @@ static void only_a_plugin_says_what_is_invalid(void **state)
     struct capability *x = add(operation->registry, "x", &nonsense);
     struct capability *y = add(operation->registry, "y", &blame);
     banger_error err = BANGER_ERROR_INIT;
-    (void)scope_compose(operation->scope);
-    assert_int_equal(dispatch_hook_of(operation->scope, x, HOOK_CONTRIBUTE, &err), -1);
+    (void)scope_compose(scope_of(operation));
+    assert_int_equal(dispatch_hook_of(scope_of(operation), x, HOOK_CONTRIBUTE, &err), -1);
     assert_int_equal(err.code, BANGER_EINTERNAL);
     err = BANGER_ERROR_INIT;
-    assert_int_equal(dispatch_hook_of(operation->scope, y, HOOK_CONTRIBUTE, &err), -1);
+    assert_int_equal(dispatch_hook_of(scope_of(operation), y, HOOK_CONTRIBUTE, &err), -1);
     assert_int_equal(err.code, BANGER_EINVALID);
 }
 

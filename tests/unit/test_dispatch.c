@@ -149,12 +149,20 @@ static int begin(void **state)
     }
     struct operation *operation = xcalloc(1, sizeof(*operation));
     operation->registry = registry_new();
-    AUTO_JSON json_t *input = json_pack("{s:{s:s, s:i}}", "vm", "name", "web", "vcpu", 2);
-    const struct scope_init init = {
-        .registry = operation->registry, .input = input, .services = &services};
-    operation->scope = scope_new(&init);
     *state = operation;
     return 0;
+}
+
+/* Made when it is first asked for, with what has been added by then. */
+static struct scope *scope_of(struct operation *operation)
+{
+    if (operation->scope == NULL) {
+        AUTO_JSON json_t *input = json_pack("{s:{s:s, s:i}}", "vm", "name", "web", "vcpu", 2);
+        const struct scope_init init = {
+            .registry = operation->registry, .input = input, .services = &services};
+        operation->scope = scope_new(&init);
+    }
+    return operation->scope;
 }
 
 static int end(void **state)
@@ -171,7 +179,7 @@ static int end(void **state)
 static void let_go(struct capability *capability)
 {
     assert_int_equal(write(gate[1], "x", 1), 1);
-    while (atomic_load(&capability->stuck) != 0) {
+    while (atomic_load(&capability->standing->stuck) != 0) {
         (void)sched_yield();
     }
 }
@@ -195,12 +203,13 @@ static void hooks_run_in_order_and_cleanup_in_reverse(void **state)
     add(operation->registry, "b", "{}");
     add(operation->registry, "a", "{}");
     assert_int_equal(registry_resolve(operation->registry, NULL), 0);
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_PREPARE, NULL), 0);
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_PREPARE, NULL), 0);
     assert_string_equal(trace, "cab");
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_CLEANUP, NULL), 0);
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_DELETED, NULL), 0);
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_CLEANUP, NULL), 0);
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_DELETED, NULL), 0);
     assert_string_equal(trace, "cabbacbac");
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_POST_START, NULL), 0); /* nobody has it */
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_POST_START, NULL),
+                     0); /* nobody has it */
     assert_string_equal(trace, "cabbacbac");
 }
 
@@ -211,14 +220,14 @@ static void failure_ends_the_dispatch(void **state)
     struct capability *b = add(operation->registry, "b", "{\"mode\":\"fail\"}");
     add(operation->registry, "c", "{}");
     banger_error err = BANGER_ERROR_INIT;
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_PREPARE, &err), -1);
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_PREPARE, &err), -1);
     assert_string_equal(err.message, "capability 'b': prepare: no luck");
     assert_string_equal(err.hint, "try again");
     assert_int_equal(err.code, BANGER_EGUEST);
     assert_string_equal(trace, "ab");
-    assert_int_equal(b->stats[HOOK_PREPARE].calls, 1);
-    assert_int_equal(b->stats[HOOK_PREPARE].failures, 1);
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_PREPARE, NULL), -1);
+    assert_int_equal(b->tally->hooks[HOOK_PREPARE].calls, 1);
+    assert_int_equal(b->tally->hooks[HOOK_PREPARE].failures, 1);
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_PREPARE, NULL), -1);
 }
 
 static void warning_does_not(void **state)
@@ -226,7 +235,7 @@ static void warning_does_not(void **state)
     struct operation *operation = *state;
     add(operation->registry, "a", "{\"mode\":\"fail\",\"on_error\":\"warn\"}");
     add(operation->registry, "b", "{}");
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_PREPARE, NULL), 0);
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_PREPARE, NULL), 0);
     assert_string_equal(trace, "ab");
     assert_string_equal(warnings, "capability 'a': prepare: no luck|");
 }
@@ -237,7 +246,7 @@ static void cleanup_runs_all_and_joins_errors(void **state)
     add(operation->registry, "a", "{\"mode\":\"fail\"}");
     add(operation->registry, "b", "{\"mode\":\"fail\",\"on_error\":\"warn\"}");
     add(operation->registry, "c", "{\"mode\":\"fail\"}");
-    expect_failure(operation->scope, HOOK_CLEANUP, BANGER_EGUEST,
+    expect_failure(scope_of(operation), HOOK_CLEANUP, BANGER_EGUEST,
                    "capability 'c': cleanup: no luck; also: capability 'a': cleanup: no luck");
     assert_string_equal(trace, "cba");
     assert_string_equal(warnings, "capability 'b': cleanup: no luck|");
@@ -247,7 +256,7 @@ static void odd_results_are_explained(void **state)
 {
     struct operation *operation = *state;
     add(operation->registry, "a", "{\"mode\":\"silent\"}");
-    expect_failure(operation->scope, HOOK_PREPARE, BANGER_EINTERNAL,
+    expect_failure(scope_of(operation), HOOK_PREPARE, BANGER_EINTERNAL,
                    "a's prepare failed without saying why");
     struct registry *registry = registry_new();
     add(registry, "b", "{\"mode\":\"positive\"}");
@@ -264,8 +273,8 @@ static void one_capability_can_be_asked(void **state)
     struct operation *operation = *state;
     add(operation->registry, "a", "{}");
     struct capability *b = add(operation->registry, "b", "{}");
-    assert_int_equal(dispatch_hook_of(operation->scope, b, HOOK_CHECK, NULL), 0);
-    assert_int_equal(dispatch_hook_of(operation->scope, b, HOOK_POST_START, NULL), 0);
+    assert_int_equal(dispatch_hook_of(scope_of(operation), b, HOOK_CHECK, NULL), 0);
+    assert_int_equal(dispatch_hook_of(scope_of(operation), b, HOOK_POST_START, NULL), 0);
     assert_string_equal(trace, "b");
 }
 
@@ -275,9 +284,9 @@ static void provider_failure_is_always_an_error(void **state)
     struct capability *a =
         add(operation->registry, "a", "{\"mode\":\"fail\",\"on_error\":\"warn\"}");
     banger_error err = BANGER_ERROR_INIT;
-    assert_int_equal(dispatch_provider(operation->scope, a, "launch", act, 0, &err), -1);
+    assert_int_equal(dispatch_provider(scope_of(operation), a, "launch", act, 0, &err), -1);
     assert_string_equal(err.message, "capability 'a': launch: no luck");
-    assert_int_equal(dispatch_provider(operation->scope, a, "pause", NULL, 0, NULL), 0);
+    assert_int_equal(dispatch_provider(scope_of(operation), a, "pause", NULL, 0, NULL), 0);
 }
 
 /* -- Deadlines -----------------------------------------------------------------------------------
@@ -290,23 +299,23 @@ static void late_hook_is_left_behind(void **state)
         add(operation->registry, "a", "{\"mode\":\"block\",\"timeout\":\"50ms\"}");
     struct capability *b = add(operation->registry, "b", "{}");
     banger_error err = BANGER_ERROR_INIT;
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_PREPARE, &err), -1);
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_PREPARE, &err), -1);
     assert_string_equal(err.message, "capability 'a' did not finish prepare within 50ms");
     assert_int_equal(err.code, BANGER_ETIMEDOUT);
     assert_non_null(strstr(err.hint, "plugins.a.timeout"));
-    assert_int_equal(atomic_load(&a->stuck), 1);
-    assert_int_equal(a->stats[HOOK_PREPARE].failures, 1);
+    assert_int_equal(atomic_load(&a->standing->stuck), 1);
+    assert_int_equal(a->tally->hooks[HOOK_PREPARE].failures, 1);
 
     /* Nothing more goes to it; everyone else is served. */
-    assert_int_equal(dispatch_hook_of(operation->scope, a, HOOK_CHECK, &err), -1);
+    assert_int_equal(dispatch_hook_of(scope_of(operation), a, HOOK_CHECK, &err), -1);
     assert_int_equal(err.code, BANGER_EBUSY);
     assert_non_null(strstr(err.message, "capability 'a': check: it is stuck"));
-    assert_int_equal(dispatch_hook_of(operation->scope, b, HOOK_CHECK, NULL), 0);
+    assert_int_equal(dispatch_hook_of(scope_of(operation), b, HOOK_CHECK, NULL), 0);
     assert_string_equal(trace, "ab");
 
     let_go(a);
     assert_int_equal(write(gate[1], "x", 1), 1); /* for the next, which will not block */
-    assert_int_equal(dispatch_hook_of(operation->scope, a, HOOK_CHECK, NULL), 0);
+    assert_int_equal(dispatch_hook_of(scope_of(operation), a, HOOK_CHECK, NULL), 0);
 }
 
 /* It has given up by itself: it says why, and nobody else finds its capability stuck. */
@@ -316,10 +325,10 @@ static void punctual_hook_is_waited_for(void **state)
     const struct capability *a =
         add(operation->registry, "a", "{\"mode\":\"punctual\",\"timeout\":\"400ms\"}");
     banger_error err = BANGER_ERROR_INIT;
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_CHECK, &err), -1);
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_CHECK, &err), -1);
     assert_int_equal(err.code, BANGER_ETIMEDOUT);
     assert_non_null(strstr(err.message, "the program took too long"));
-    assert_int_equal(atomic_load(&a->stuck), 0);
+    assert_int_equal(atomic_load(&a->standing->stuck), 0);
 }
 
 static void late_hook_can_do_nothing(void **state)
@@ -328,8 +337,8 @@ static void late_hook_can_do_nothing(void **state)
     struct capability *a =
         add(operation->registry, "a", "{\"mode\":\"block\",\"timeout\":\"20ms\"}");
     memset(&late, 0, sizeof(late));
-    (void)scope_compose(operation->scope);
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_PREPARE, NULL), -1);
+    (void)scope_compose(scope_of(operation));
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_PREPARE, NULL), -1);
     let_go(a);
     assert_int_equal(late.set_json, -1);
     assert_int_equal(late.emit, -1);
@@ -342,7 +351,7 @@ static void late_hook_can_do_nothing(void **state)
     assert_string_equal(late.string, "fallback");
     assert_int_equal(late.integer, -7);
     assert_null(late.json);
-    AUTO_JSON json_t *runtime = scope_runtime(operation->scope);
+    AUTO_JSON json_t *runtime = scope_runtime(scope_of(operation));
     assert_int_equal(json_object_size(runtime), 0);
 }
 
@@ -365,7 +374,7 @@ static void the_rest_runs_without_the_late_one(void **state)
     struct capability *b = add(operation->registry, "b",
                                "{\"mode\":\"block\",\"timeout\":\"20ms\",\"on_error\":\"warn\"}");
     add(operation->registry, "c", "{}");
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_PREPARE, NULL), 0);
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_PREPARE, NULL), 0);
     assert_string_equal(trace, "abc");
     assert_string_equal(warnings, "capability 'b' did not finish prepare within 20ms|");
     let_go(b);
@@ -378,7 +387,7 @@ static void cleanup_goes_on_past_the_late_one(void **state)
     struct capability *b =
         add(operation->registry, "b", "{\"mode\":\"block\",\"timeout\":\"20ms\"}");
     add(operation->registry, "c", "{\"mode\":\"fail\"}");
-    expect_failure(operation->scope, HOOK_CLEANUP, BANGER_EGUEST,
+    expect_failure(scope_of(operation), HOOK_CLEANUP, BANGER_EGUEST,
                    "capability 'c': cleanup: no luck; also: capability 'b' did not finish cleanup "
                    "within 20ms; also: capability 'a': cleanup: no luck");
     assert_string_equal(trace, "cba");
@@ -394,7 +403,7 @@ static void shorter_deadline_is_not_missed(void **state)
     add(operation->registry, "b", "{\"mode\":\"linger\",\"timeout\":\"1h\"}");
     struct capability *c =
         add(operation->registry, "c", "{\"mode\":\"block\",\"timeout\":\"40ms\"}");
-    expect_failure(operation->scope, HOOK_PREPARE, BANGER_ETIMEDOUT,
+    expect_failure(scope_of(operation), HOOK_PREPARE, BANGER_ETIMEDOUT,
                    "capability 'c' did not finish prepare within 40ms");
     assert_string_equal(trace, "abc");
     let_go(c);
@@ -406,9 +415,9 @@ static void no_service_is_in_use_afterwards(void **state)
     struct capability *a =
         add(operation->registry, "a", "{\"mode\":\"progress\",\"timeout\":\"50ms\"}");
     atomic_store(&services_left, 0);
-    assert_int_equal(dispatch_hook(operation->scope, HOOK_PREPARE, NULL), -1);
+    assert_int_equal(dispatch_hook(scope_of(operation), HOOK_PREPARE, NULL), -1);
     assert_int_equal(atomic_load(&services_left), 1);
-    while (atomic_load(&a->stuck) != 0) {
+    while (atomic_load(&a->standing->stuck) != 0) {
         (void)sched_yield();
     }
 }
@@ -418,7 +427,7 @@ static void provider_has_a_limit_of_its_own(void **state)
     struct operation *operation = *state;
     struct capability *a = add(operation->registry, "a", "{\"mode\":\"block\",\"timeout\":\"1h\"}");
     banger_error err = BANGER_ERROR_INIT;
-    assert_int_equal(dispatch_provider(operation->scope, a, "launch", act, 20, &err), -1);
+    assert_int_equal(dispatch_provider(scope_of(operation), a, "launch", act, 20, &err), -1);
     assert_string_equal(err.message, "capability 'a' did not finish launch within 20ms");
     assert_string_equal(err.hint, "");
     let_go(a);
@@ -433,8 +442,10 @@ static void registry_leaves_the_stuck_one(void **state)
     struct scope *scope = scope_new(&init);
     assert_int_equal(dispatch_hook(scope, HOOK_PREPARE, NULL), -1);
     scope_unref(scope);
+    (void)capability_ref(a);
     registry_free(registry);
     let_go(a); /* touches what is left of it */
+    capability_unref(a);
 }
 
 /* -- Many at once --------------------------------------------------------------------------------
@@ -478,7 +489,8 @@ static void operations_do_not_disturb_each_other(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     }
     assert_int_equal(atomic_load(&operations_failed), 0);
-    const struct hook_stats *stats = &registry_find(operation->registry, "n")->stats[HOOK_PREPARE];
+    const struct hook_stats *stats =
+        &registry_find(operation->registry, "n")->tally->hooks[HOOK_PREPARE];
     assert_int_equal(stats->calls, THREADS * ROUNDS);
     assert_int_equal(stats->failures, 0);
     assert_true(stats->max_ns <= stats->total_ns);

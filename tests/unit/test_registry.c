@@ -236,6 +236,30 @@ static void policies_must_name_plugins(void **state)
     assert_string_equal(err.hint, "did you mean 'plugins.nat'?");
 }
 
+static void broken_one_is_listed(void **state)
+{
+    banger_error why = BANGER_ERROR_INIT;
+    (void)error_set(&why, BANGER_EUNSUPPORTED, "it was built for ABI 9");
+    AUTO_JSON json_t *policy = json_pack("{s:s, s:i}", "on_error", "warn", "its_own", 1);
+    assert_int_equal(registry_add_broken(*state, "old", "/p/old.so", policy, &why, NULL), 0);
+    const struct capability *old = registry_find(*state, "old");
+    assert_string_equal(old->broken->message, "it was built for ABI 9");
+    assert_string_equal(old->origin, "/p/old.so");
+    assert_int_equal(old->on_error, ON_ERROR_WARN);
+    assert_null(hook_of(old->plugin, HOOK_CHECK));
+
+    banger_error err = BANGER_ERROR_INIT;
+    assert_int_equal(registry_add_broken(*state, "old", "/p/x.so", NULL, &why, &err), -1);
+    assert_string_equal(err.message, "a capability named 'old' is loaded already, from /p/old.so");
+    assert_int_equal(registry_add_broken(*state, "Old", "/p/x.so", NULL, &why, &err), -1);
+    AUTO_JSON json_t *bad = json_pack("{s:i}", "timeout", 0);
+    assert_int_equal(registry_add_broken(*state, "new", "/p/x.so", bad, &why, &err), -1);
+    assert_int_equal(registry_count(*state), 1);
+    AUTO_JSON json_t *off = json_pack("{s:b}", "enabled", 0);
+    assert_int_equal(registry_add_broken(*state, "new", "/p/x.so", off, &why, NULL), 0);
+    assert_int_equal(registry_count(*state), 1);
+}
+
 /* -- start and stop ------------------------------------------------------------------------------
  */
 
@@ -315,6 +339,7 @@ int main(void)
         TEST(declared_keys_are_checked),
         TEST(tables_are_checked),
         TEST(policies_must_name_plugins),
+        TEST(broken_one_is_listed),
         cmocka_unit_test(start_and_stop_are_called_once),
         cmocka_unit_test(every_hook_has_its_name),
     };

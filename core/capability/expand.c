@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "expand.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "capability/carried.h"
+#include "capability/order.h"
+#include "capability/policy.h"
+
+#include <string.h>
+
+bool carrier_answer(struct carrier *carrier, json_t *said, const banger_error *failure)
+{
+    if (said == NULL) {
+        if (strcmp(carrier->failure.message, failure->message) != 0) {
+            log_warn("%s; what it carried before stays", failure->message);
+        }
+        carrier->failure = *failure;
+        return false;
+    }
+    carrier->failure = BANGER_ERROR_INIT;
+    bool is_new = !json_equal(said, carrier->said);
+    json_decref(carrier->said);
+    carrier->said = said;
+    return is_new;
+}
+
+/* -- Building a line-up -------------------------------------------------------------------------- */
+
+struct builder {
+    const struct expansion *expansion;
+    const struct lineup *earlier;
+    struct capability **items; /* a reference to each */
+    size_t count;
+};
+
+static struct capability *find(const struct builder *builder, const char *name)
+{
+    for (size_t i = 0; i < builder->count; i++) {
+        if (strcmp(builder->items[i]->plugin->name, name) == 0) {
+            return builder->items[i];
+        }
+    }
+    return NULL;
+}
+
+static void break_with(struct capability *capability, const banger_error *why)
+{
+    capability_break(capability, capability->plugin->name, why);
+}
+
+static void apply_policy(const struct builder *builder, struct capability *capability,
+                         const json_t *policy)
+{
+    int64_t timeout_ms = builder->expansion->timeout_ms;
+    banger_error err = BANGER_ERROR_INIT;
+    if (capability->broken == NULL && policy_apply(capability, policy, timeout_ms, &err) < 0) {
+        break_with(capability, &err);
+    }
+    if (capability->broken != NULL &&
+        policy_apply_broken(capability, policy, timeout_ms, &err) < 0) {
+        break_with(capability, &err);
+    }
+}
+
+static void refuse_duplicate(struct capability *capability, const struct capability *other)
+{
+    banger_error err = BANGER_ERROR_INIT;
+    (void)error_set(&err, BANGER_EEXISTS, "a capability of that name is there already, from %s",
+                    other->origin);
+    (void)error_hint(&err, "give the one of %s another name", capability->origin);
+    break_with(capability, &err);
+}
+
+static void add_carried(struct builder *builder, struct capability *carrier, json_t *said)
+{
+    const char *name = json_string_value(json_object_get(said, "name"));
+    const json_t *policy = json_object_get(builder->expansion->policies, name);
+    if (policy_disables(policy)) {
+        return;
+    }
+    struct capability *capability = carried_new(carrier, said);
+    const struct capability *other = find(builder, name);
+    const struct capability *before =
+        builder->earlier != NULL ? lineup_find(builder->earlier, name) : NULL;
+    if (other != NULL) {
+        refuse_duplicate(capability, other);
+    } else if (before != NULL) {
+        capability_succeed(capability, before);
+    }
+    apply_policy(builder, capability, policy);
+    builder->items[builder->count++] = capability;
+}
+
+static size_t room_needed(const struct expansion *expansion)
+{
+    size_t room = expansion->plugin_count;
+    for (size_t i = 0; i < expansion->carrier_count; i++) {
+        room += json_array_size(expansion->carriers[i].said);
+    }
+    return room;
+}
+
+static void gather(struct builder *builder)
+{
+    const struct expansion *expansion = builder->expansion;
+    for (size_t i = 0; i < expansion->plugin_count; i++) {
+        builder->items[builder->count++] = capability_ref(expansion->plugins[i]);
+    }
+    for (size_t i = 0; i < expansion->carrier_count; i++) {
+        size_t j = 0;
+        json_t *said = NULL;
+        json_array_foreach (expansion->carriers[i].said, j, said) {
+            add_carried(builder, expansion->carriers[i].capability, said);
+        }
+    }
+}
+
+/* Whoever is carried and in the way of an order is broken for it. The plugins alone have one: the daemon
+ * would not have come up. */
+static void put_in_order(struct builder *builder)
+{
+    struct capability *blamed = NULL;
+    banger_error err = BANGER_ERROR_INIT;
+    while (order_resolve(builder->items, builder->count, &blamed, &err) < 0) {
+        if (blamed == NULL || blamed->carrier == NULL) {
+            log_error("%s", err.message);
+            return;
+        }
+        break_with(blamed, &err);
+        apply_policy(builder, blamed,
+                     json_object_get(builder->expansion->policies, blamed->plugin->name));
+    }
+}
+
+struct lineup *expansion_build(const struct expansion *expansion, const struct lineup *earlier)
+{
+    size_t room = room_needed(expansion);
+    AUTO_FREE struct capability **items = xcalloc(room > 0 ? room : 1, sizeof(struct capability *));
+    struct builder builder = {.expansion = expansion, .earlier = earlier, .items = items};
+    gather(&builder);
+    put_in_order(&builder);
+    struct lineup *lineup = lineup_new(items, builder.count);
+    for (size_t i = 0; i < builder.count; i++) {
+        capability_unref(items[i]);
+    }
+    return lineup;
+}

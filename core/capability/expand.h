@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What plugins carry, asked for again and again (`expand`):
+ *
+ * 1. Each plugin that carries is asked in turn; its answer is kept with what it said before.
+ * 2. One that fails is believed to carry what it carried: its failure is logged once and kept for
+ *    `banger doctor`.
+ * 3. Where any answer differs from the one before, a line-up is built of the plugins and of all that they
+ *    carry. What cannot be used there (its description, its configuration, its name, its place) is
+ *    broken in it, with the reason; the rest stays.
+ *
+ * All of it under the registry's lock of refreshes.
+ */
+#ifndef CAPABILITY_EXPAND_H
+#define CAPABILITY_EXPAND_H
+
+#include "capability/lineup.h"
+
+struct carrier {
+    struct capability *capability;
+    json_t *said;         /* its last answer: an array; NULL: never asked */
+    banger_error failure; /* of its last call; code 0: none */
+};
+
+/* Takes the call's answer (steals `said`, NULL: it failed with `failure`). True: something is new. */
+bool carrier_answer(struct carrier *carrier, json_t *said, const banger_error *failure);
+
+struct expansion {
+    struct capability *const *plugins; /* in their order */
+    size_t plugin_count;
+    const struct carrier *carriers;
+    size_t carrier_count;
+    const json_t *policies; /* may be NULL */
+    int64_t timeout_ms;
+};
+
+/* A new reference. `earlier`: whose tallies and standings go on. */
+struct lineup *expansion_build(const struct expansion *expansion, const struct lineup *earlier);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Line-ups: what an operation holds while capabilities come and go. */
+#include "carrier_fixture.h"
+
+static void operation_keeps_its_lineup(void **state)
+{
+    SAY("{\"name\":\"old\",\"hooks\":[\"prepare\",\"cleanup\"]}");
+    registry_refresh(*state);
+    struct scope *scope = scope_about(*state);
+    SAY("{\"name\":\"new\",\"hooks\":[\"prepare\",\"cleanup\"]}");
+    registry_refresh(*state);
+    expect_lineup(*state, "keeper new");
+    assert_int_equal(dispatch_hook(scope, HOOK_PREPARE, NULL), 0);
+    assert_int_equal(dispatch_now(*state, HOOK_PREPARE, NULL), 0);
+    assert_int_equal(dispatch_hook(scope, HOOK_CLEANUP, NULL), 0);
+    assert_string_equal(trace, "old:prepare new:prepare old:cleanup ");
+    scope_unref(scope);
+}
+
+static void nothing_new_makes_no_new_lineup(void **state)
+{
+    SAY("{\"name\":\"a\"}");
+    registry_refresh(*state);
+    AUTO_LINEUP struct lineup *first = registry_lineup(*state);
+    registry_refresh(*state);
+    AUTO_LINEUP struct lineup *second = registry_lineup(*state);
+    assert_ptr_equal(first, second);
+    assert_int_equal(atomic_load(&keeper_asked), 2);
+    SAY("{\"name\":\"a\",\"version\":\"2\"}");
+    registry_refresh(*state);
+    AUTO_LINEUP struct lineup *third = registry_lineup(*state);
+    assert_ptr_not_equal(first, third);
+}
+
+static void who_cannot_be_asked_carries_what_it_carried(void **state)
+{
+    SAY("{\"name\":\"a\"}");
+    registry_refresh(*state);
+    banger_error failure = BANGER_ERROR_INIT;
+    const struct capability *plugin = registry_find(*state, "keeper");
+    assert_false(registry_carrier_failure(*state, plugin, &failure));
+    keeper_fails = "the folder is gone";
+    registry_refresh(*state);
+    expect_lineup(*state, "a keeper");
+    assert_true(registry_carrier_failure(*state, plugin, &failure));
+    assert_string_equal(failure.message, "capability 'keeper': expand: the folder is gone");
+    assert_string_equal(failure.hint, "mend it");
+    keeper_fails = NULL;
+    keeper_says[0] = NULL;
+    registry_refresh(*state);
+    expect_lineup(*state, "keeper");
+    assert_false(registry_carrier_failure(*state, plugin, &failure));
+}
+
+static const struct capability *find_now(struct registry *registry, const char *name)
+{
+    AUTO_LINEUP struct lineup *lineup = registry_lineup(registry);
+    return lineup_find(lineup, name); /* the registry holds it until its next refresh */
+}
+
+static void tally_goes_on_with_the_name(void **state)
+{
+    SAY("{\"name\":\"a\",\"hooks\":[\"prepare\"]}", "{\"name\":\"b\",\"hooks\":[\"prepare\"]}");
+    registry_refresh(*state);
+    assert_int_equal(dispatch_now(*state, HOOK_PREPARE, NULL), 0);
+    SAY("{\"name\":\"a\",\"hooks\":[\"prepare\"],\"version\":\"2\"}",
+        "{\"name\":\"c\",\"hooks\":[\"prepare\"]}");
+    registry_refresh(*state);
+    assert_int_equal(dispatch_now(*state, HOOK_PREPARE, NULL), 0);
+    assert_int_equal(find_now(*state, "a")->tally->hooks[HOOK_PREPARE].calls, 2);
+    assert_int_equal(find_now(*state, "c")->tally->hooks[HOOK_PREPARE].calls, 1);
+    SAY("{\"name\":\"a\",\"error\":{\"message\":\"line 3\"}}");
+    registry_refresh(*state);
+    assert_int_equal(find_now(*state, "a")->tally->hooks[HOOK_PREPARE].calls, 2);
+}
+
+static void changed_one_has_a_new_standing(void **state)
+{
+    SAY("{\"name\":\"a\",\"state\":1}", "{\"name\":\"b\"}");
+    registry_refresh(*state);
+    struct standing *before = find_now(*state, "a")->standing;
+    atomic_store(&before->stuck, 1); /* as a hook that has not returned leaves it */
+    SAY("{\"name\":\"a\",\"state\":1}", "{\"name\":\"c\"}");
+    registry_refresh(*state);
+    assert_ptr_equal(find_now(*state, "a")->standing, before);
+    SAY("{\"name\":\"a\",\"state\":2}", "{\"name\":\"c\"}");
+    registry_refresh(*state);
+    assert_int_equal(atomic_load(&find_now(*state, "a")->standing->stuck), 0);
+}
+
+/* -- Many at once -------------------------------------------------------------------------------- */
+
+#define THREADS 4
+#define ROUNDS 100
+
+static atomic_int rounds_failed;
+static atomic_int versions;
+
+static int expand_anew(const struct banger_host *host, struct banger_call *call)
+{
+    AUTO_FREE char *text =
+        str_format("{\"name\":\"moving\",\"hooks\":[\"prepare\"],\"version\":\"%d\"}",
+                   atomic_fetch_add(&versions, 1));
+    return host->provide(call, text);
+}
+
+static int prepare_quietly(const struct banger_host *host, struct banger_call *call)
+{
+    return host->set_json(call, "n", "1");
+}
+
+static void *operate(void *context)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        registry_refresh(context);
+        if (dispatch_now(context, HOOK_PREPARE, NULL) < 0) {
+            atomic_fetch_add(&rounds_failed, 1); /* cmocka's asserts are the main thread's */
+        }
+    }
+    return NULL;
+}
+
+static void refreshes_and_dispatches_go_together(void **state)
+{
+    static const struct banger_hooks hooks = {.size = sizeof(hooks), .prepare = prepare_quietly};
+    static const struct banger_plugin mover = {BANGER_PLUGIN_HEADER, .name = "mover",
+                                               .hooks = &hooks, .expand = expand_anew};
+    assert_int_equal(registry_add(*state, &mover, "built-in", NULL, NULL), 0);
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, operate, *state), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(atomic_load(&rounds_failed), 0);
+    assert_int_equal(find_now(*state, "moving")->tally->hooks[HOOK_PREPARE].calls,
+                     THREADS * ROUNDS);
+    assert_true(atomic_load(&versions) <= THREADS * ROUNDS); /* those who waited shared one */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_registry, close_registry)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(operation_keeps_its_lineup),
+        TEST(nothing_new_makes_no_new_lineup),
+        TEST(who_cannot_be_asked_carries_what_it_carried),
+        TEST(tally_goes_on_with_the_name),
+        TEST(changed_one_has_a_new_standing),
+        TEST(refreshes_and_dispatches_go_together),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
