@@ -20,6 +20,7 @@ struct fake_host {
     json_t *progress;
     json_t *log;
     json_t *resources;
+    json_t *provided;
     json_t *keep; /* what getters handed out */
     int64_t next_resource;
     int64_t remaining_ms;
@@ -32,6 +33,7 @@ struct fake_host {
     const char *hook; /* NULL: whatever is called is allowed */
     bool really_spawn;
     bool fails_copies;
+    bool failed; /* by the plugin: then nothing replaces the error */
     pid_t children[CHILDREN_MAX];
     size_t child_count;
     int code;
@@ -45,6 +47,8 @@ static inline struct fake_host *fake_of(struct banger_call *call)
     return (struct fake_host *)(void *)call;
 }
 
+/* A host function fails, unless the plugin has said why already; the latest counts. Returns -1. */
+int fake_refuse(struct banger_call *call, int code, const char *format, ...) BANGER_PRINTF(3, 4);
 /* An argument as JSON; a new reference, or NULL with the call's failure recorded. */
 json_t *fake_parse(struct banger_call *call, const char *what, const char *text);
 /* 0, or -1 with the failure recorded: `function` has effects, and the hook must have none. */
@@ -78,6 +82,7 @@ int fake_guest_exec(struct banger_call *call, const char *request, const char **
 int fake_guest_copy(struct banger_call *call, const char *request);
 int fake_host_op(struct banger_call *call, const char *name, const char *args_json,
                  const char **result);
+int fake_provide(struct banger_call *call, const char *json);
 int64_t fake_lease_number(struct banger_call *call, const char *pool, int64_t first, int64_t last);
 
 #endif

@@ -22,7 +22,7 @@ json_t *fake_parse(struct banger_call *call, const char *what, const char *text)
     json_t *value = text == NULL ? NULL : json_loads(text, JSON_DECODE_ANY, &error);
 
     if (value == NULL) {
-        (void)fake_fail(call, BANGER_EINTERNAL, "%s is not JSON: %s", what, error.text);
+        (void)fake_refuse(call, BANGER_EINTERNAL, "%s is not JSON: %s", what, error.text);
     }
     return value;
 }
@@ -39,8 +39,8 @@ int fake_need_effects(struct banger_call *call, const char *function)
 
     return hook == NULL || !is_pure(hook)
                ? 0
-               : fake_fail(call, BANGER_EINTERNAL,
-                           "%s is not allowed in %s, which must change nothing", function, hook);
+               : fake_refuse(call, BANGER_EINTERNAL,
+                             "%s is not allowed in %s, which must change nothing", function, hook);
 }
 
 const char *fake_keep(struct fake_host *fake, json_t *value)
@@ -56,16 +56,38 @@ const char *fake_keep(struct fake_host *fake, json_t *value)
 
 /* -- Outcome -- */
 
+static BANGER_PRINTF(3, 0) void record(struct fake_host *fake, int code, const char *format,
+                                       va_list args)
+{
+    fake->code = code;
+    (void)vsnprintf(fake->error, sizeof(fake->error), format, args);
+}
+
 int fake_fail(struct banger_call *call, int code, const char *format, ...)
 {
     struct fake_host *fake = fake_of(call);
     va_list args;
 
-    if (fake->code == 0) {
-        fake->code = code;
+    if (!fake->failed) {
         va_start(args, format);
-        (void)vsnprintf(fake->error, sizeof(fake->error), format, args);
+        record(fake, code, format, args);
         va_end(args);
+        fake->failed = true;
+    }
+    return -1;
+}
+
+int fake_refuse(struct banger_call *call, int code, const char *format, ...)
+{
+    struct fake_host *fake = fake_of(call);
+    va_list args;
+
+    if (!fake->failed) {
+        va_start(args, format);
+        record(fake, code, format, args);
+        va_end(args);
+        fake_host_set(fake, "call.error", json_string(fake->error));
+        fake_host_set(fake, "call.code", json_integer(code));
     }
     return -1;
 }

@@ -34,6 +34,7 @@ static const struct banger_host table = {
     .host_op = fake_host_op,
     .lease_number = fake_lease_number,
     .guest_copy = fake_guest_copy,
+    .provide = fake_provide,
 };
 
 /* -- For the test -- */
@@ -57,6 +58,7 @@ struct fake_host *fake_host_new(const char *input)
     fake->progress = json_array();
     fake->log = json_array();
     fake->resources = json_array();
+    fake->provided = json_array();
     fake->keep = json_array();
     fake->remaining_ms = 10000;
     fake->cancel_after = -1;
@@ -68,7 +70,7 @@ void fake_host_free(struct fake_host *fake)
     json_t *owned[] = {fake->input, fake->contributions, fake->stored, fake->spawns,
                        fake->runs,  fake->operations,    fake->events, fake->progress,
                        fake->log,   fake->resources,     fake->keep,   fake->copies,
-                       fake->execs};
+                       fake->execs, fake->provided};
 
     for (size_t i = 0; i < fake->child_count; i++) {
         (void)kill(fake->children[i], SIGKILL);
@@ -113,6 +115,7 @@ void fake_host_enter(struct fake_host *fake, const char *hook)
 
 void fake_host_clear_error(struct fake_host *fake)
 {
+    fake->failed = false;
     fake->code = 0;
     fake->error[0] = '\0';
     fake->hint[0] = '\0';
@@ -248,6 +251,11 @@ const json_t *fake_host_log(struct fake_host *fake)
 const json_t *fake_host_resources(struct fake_host *fake)
 {
     return fake->resources;
+}
+
+const json_t *fake_host_provided(struct fake_host *fake)
+{
+    return fake->provided;
 }
 
 pid_t fake_host_pid(struct fake_host *fake)

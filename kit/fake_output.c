@@ -15,7 +15,7 @@ int fake_contribute(struct banger_call *call, const char *section, const char *j
     json_t *value;
 
     if (fake->hook != NULL && strncmp(fake->hook, "contribute", strlen("contribute")) != 0) {
-        return fake_fail(call, BANGER_EINTERNAL, "contribute is not allowed in %s", fake->hook);
+        return fake_refuse(call, BANGER_EINTERNAL, "contribute is not allowed in %s", fake->hook);
     }
     value = fake_parse(call, section, json);
     if (value == NULL) {
@@ -55,6 +55,18 @@ int fake_emit(struct banger_call *call, const char *name, const char *json)
                ? -1
                : json_array_append_new(fake_of(call)->events,
                                        json_pack("{s:s, s:o}", "name", name, "data", data));
+}
+
+int fake_provide(struct banger_call *call, const char *json)
+{
+    json_t *value = fake_parse(call, "what is provided", json);
+    const char *name = json_string_value(json_object_get(value, "name"));
+
+    if (value != NULL && name == NULL) {
+        json_decref(value);
+        return fake_refuse(call, BANGER_EINTERNAL, "provide: there is no name");
+    }
+    return value == NULL ? -1 : json_array_append_new(fake_of(call)->provided, value);
 }
 
 /* -- The journal -- */
@@ -98,7 +110,7 @@ int fake_resource_held(struct banger_call *call, int64_t id, const char *attrs)
     json_t *row = json_array_get(fake->resources, find_resource(fake, id));
 
     if (row == NULL) {
-        return fake_fail(call, BANGER_ENOTFOUND, "no resource %lld", (long long)id);
+        return fake_refuse(call, BANGER_ENOTFOUND, "no resource %lld", (long long)id);
     }
     if (attrs != NULL &&
         json_object_set_new(row, "attrs", fake_parse(call, "the attributes", attrs))) {
@@ -112,7 +124,7 @@ int fake_resource_gone(struct banger_call *call, int64_t id)
     struct fake_host *fake = fake_of(call);
 
     if (json_array_remove(fake->resources, find_resource(fake, id)) < 0) {
-        return fake_fail(call, BANGER_ENOTFOUND, "no resource %lld", (long long)id);
+        return fake_refuse(call, BANGER_ENOTFOUND, "no resource %lld", (long long)id);
     }
     return 0;
 }

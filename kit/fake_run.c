@@ -17,8 +17,9 @@ static json_t *parse_argv(struct banger_call *call, const char *text)
         good = good && json_is_string(word);
     }
     if (argv != NULL && !good) {
-        (void)fake_fail(call, BANGER_EINTERNAL,
-                        "the argument vector must be a list of strings, an absolute program first");
+        (void)fake_refuse(
+            call, BANGER_EINTERNAL,
+            "the argument vector must be a list of strings, an absolute program first");
         json_decref(argv);
         return NULL;
     }
@@ -42,7 +43,7 @@ int fake_spawn(struct banger_call *call, const char *argv_json, const char *opti
         return 0;
     }
     if (fake->child_count == CHILDREN_MAX || (pid = fake_process_spawn(argv, options)) < 0) {
-        return fake_fail(call, BANGER_EIO, "cannot spawn");
+        return fake_refuse(call, BANGER_EIO, "cannot spawn");
     }
     fake->children[fake->child_count++] = pid;
     return 0;
@@ -61,8 +62,8 @@ int fake_run(struct banger_call *call, const char *argv_json, const char **resul
     answer = fake->runner != NULL ? fake->runner(argv) : fake_process_run(argv);
     *result = fake_keep(fake, answer);
     return *result != NULL ? 0
-                           : fake_fail(call, BANGER_EIO, "cannot run %s",
-                                       json_string_value(json_array_get(argv, 0)));
+                           : fake_refuse(call, BANGER_EIO, "cannot run %s",
+                                         json_string_value(json_array_get(argv, 0)));
 }
 
 int fake_guest_exec(struct banger_call *call, const char *request, const char **result)
@@ -78,7 +79,7 @@ int fake_guest_exec(struct banger_call *call, const char *request, const char **
     json_array_append_new(fake->execs, value);
     *result = fake_keep(fake, fake->guest != NULL ? fake->guest(value) : NULL);
     return *result != NULL ? 0
-                           : fake_fail(call, BANGER_EGUEST, "there is no guest behind this host");
+                           : fake_refuse(call, BANGER_EGUEST, "there is no guest behind this host");
 }
 
 int fake_guest_copy(struct banger_call *call, const char *request)
@@ -92,7 +93,7 @@ int fake_guest_copy(struct banger_call *call, const char *request)
         return -1;
     }
     json_array_append_new(fake->copies, value);
-    return fake->fails_copies ? fake_fail(call, BANGER_EGUEST, "the copy failed") : 0;
+    return fake->fails_copies ? fake_refuse(call, BANGER_EGUEST, "the copy failed") : 0;
 }
 
 /* -- The host -- */
@@ -110,7 +111,7 @@ int fake_host_op(struct banger_call *call, const char *name, const char *args_js
     json_array_append_new(fake->operations, json_pack("{s:s, s:o}", "name", name, "args", args));
     text = fake_keep(fake, fake->answer != NULL ? fake->answer(name, args) : json_object());
     if (text == NULL) {
-        return fake_fail(call, BANGER_EBUSY, "%s fails", name);
+        return fake_refuse(call, BANGER_EBUSY, "%s fails", name);
     }
     if (result != NULL) {
         *result = text;
@@ -122,5 +123,5 @@ int64_t fake_lease_number(struct banger_call *call, const char *pool, int64_t fi
 {
     int64_t number = fake_of(call)->lease != 0 ? fake_of(call)->lease : first;
 
-    return number <= last ? number : fake_fail(call, BANGER_EBUSY, "no %s is free", pool);
+    return number <= last ? number : fake_refuse(call, BANGER_EBUSY, "no %s is free", pool);
 }

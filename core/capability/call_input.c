@@ -28,6 +28,19 @@ static const json_t *root_of(const struct banger_call *call, const char *name, s
     return NULL;
 }
 
+/* What the last host function that failed in this call said: a script passes it on to its user with the line
+ * that called it. */
+static const char *failure_of(const struct banger_call *call, const char *key)
+{
+    if (call->error.code == 0 || strncmp(key, "call.", 5) != 0) {
+        return NULL;
+    }
+    if (str_equal(key, "call.error")) {
+        return call->error.message;
+    }
+    return str_equal(key, "call.hint") && call->error.hint[0] != '\0' ? call->error.hint : NULL;
+}
+
 static const json_t *look_up(const struct banger_call *call, const char *key)
 {
     size_t length = strcspn(key, ".");
@@ -45,7 +58,10 @@ const char *call_get_string(struct banger_call *call, const char *key, const cha
     }
     const char *found = fallback;
     const json_t *value = look_up(call, key);
-    if (json_is_string(value)) {
+    const char *failure = failure_of(call, key);
+    if (failure != NULL) {
+        found = call_keep(call, failure);
+    } else if (json_is_string(value)) {
         found = call_keep(call, json_string_value(value));
     } else if (json_is_integer(value)) {
         char text[24];
@@ -63,6 +79,9 @@ int64_t call_get_int(struct banger_call *call, const char *key, int64_t fallback
     }
     const json_t *value = look_up(call, key);
     int64_t found = json_is_integer(value) ? json_integer_value(value) : fallback;
+    if (str_equal(key, "call.code") && call->error.code != 0) {
+        found = call->error.code;
+    }
     call_unlock(call);
     return found;
 }

@@ -148,14 +148,21 @@ int call_guest_exec(struct banger_call *call, const char *request_json, const ch
 
 static int check_copy(const json_t *request, banger_error *err)
 {
-    static const char *const known[] = {"source", "path", "mode", NULL};
+    static const char *const known[] = {"source", "content", "path", "mode", NULL};
+    const json_t *content = json_object_get(request, "content");
     const char *path = json_get_string(request, "path", "");
     int64_t mode = json_get_int(request, "mode", 0644);
     if (!json_is_object(request)) {
         return error_set(err, BANGER_EINVALID, "guest_copy: the request must be an object");
     }
+    if (content != NULL &&
+        (!json_is_string(content) || json_object_get(request, "source") != NULL)) {
+        return error_set(err, BANGER_EINVALID,
+                         "guest_copy: give either a 'source' or, as a text, its 'content'");
+    }
     if (json_only_keys("guest_copy's request", request, known, err) < 0 ||
-        name_check_path("source", json_get_string(request, "source", ""), err) < 0 ||
+        (content == NULL &&
+         name_check_path("source", json_get_string(request, "source", ""), err) < 0) ||
         name_check_path("guest path", path, err) < 0) {
         return -1;
     }

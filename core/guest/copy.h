@@ -29,5 +29,8 @@ struct copy_as {
     deadline until;
 };
 int copy_in_as(int stream_fd, const char *host_path, const struct copy_as *as, banger_error *err);
+/* A file of that content, which lies in memory only; its name and mode must be given. */
+int copy_in_text(int stream_fd, const char *text, size_t length, const struct copy_as *as,
+                 banger_error *err);
 
 #endif

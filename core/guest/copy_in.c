@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define CHUNK 65536
 
@@ -143,6 +144,20 @@ static int pack_item(struct packer *packer, const FTSENT *item)
     }
 }
 
+static int pack_text(struct packer *packer, const char *text, size_t length)
+{
+    struct archive_entry *entry = archive_entry_new();
+    archive_entry_set_pathname(entry, packer->as->name);
+    archive_entry_set_perm(entry, packer->as->mode);
+    archive_entry_set_filetype(entry, S_IFREG);
+    archive_entry_set_mtime(entry, time(NULL), 0);
+    archive_entry_set_size(entry, (la_int64_t)length);
+    int failed = archive_write_header(packer->archive, entry) != ARCHIVE_OK ||
+                 archive_write_data(packer->archive, text, length) < 0;
+    archive_entry_free(entry);
+    return failed ? archive_failed(packer, packer->as->name) : 0;
+}
+
 /* Entries are named from the last component on; of "FOLDER/." from the dot on. */
 static size_t stripped(const char *path)
 {
@@ -174,25 +189,49 @@ static int pack_tree(struct packer *packer, const char *host_path)
     return failed;
 }
 
-static int pack(struct packer *packer, const char *host_path)
+/* What goes into the archive: a tree of the host's, or a text. */
+struct copied {
+    const char *host_path; /* NULL: the text */
+    const char *text;
+    size_t length;
+};
+
+static int pack(struct packer *packer, const struct copied *copied)
 {
+    const char *shown = copied->host_path != NULL ? copied->host_path : packer->as->name;
     (void)archive_write_set_format_pax_restricted(packer->archive);
     /* Names are bytes, whatever our locale is: nothing is to be translated. */
     (void)archive_write_set_options(packer->archive, "hdrcharset=BINARY");
     (void)archive_write_set_bytes_per_block(packer->archive, CHUNK);
     (void)archive_write_set_bytes_in_last_block(packer->archive, 1);
     if (archive_write_open(packer->archive, packer, NULL, send_block, NULL) != ARCHIVE_OK) {
-        return archive_failed(packer, host_path);
+        return archive_failed(packer, shown);
     }
-    if (pack_tree(packer, host_path) < 0) {
+    if ((copied->host_path != NULL ? pack_tree(packer, copied->host_path)
+                                   : pack_text(packer, copied->text, copied->length)) < 0) {
         return -1;
     }
     if (!packer->transfer.exited && archive_write_close(packer->archive) != ARCHIVE_OK) {
-        return archive_failed(packer, host_path);
+        return archive_failed(packer, shown);
     }
     transfer_send_eof(&packer->transfer);
     /* The guest may have ended it early: then this says why. */
     return transfer_finish(&packer->transfer, packer->err);
+}
+
+static int copy(int stream_fd, const struct copied *copied, const struct copy_as *as,
+                banger_error *err)
+{
+    struct packer packer = {.archive = archive_write_new(), .err = err, .as = as};
+    transfer_init(&packer.transfer, stream_fd, as->until);
+    int failed = packer.archive != NULL ? pack(&packer, copied)
+                                        : error_set(err, BANGER_EINTERNAL, "out of memory");
+    if (packer.archive != NULL) {
+        packer.over = true;
+        (void)archive_write_free(packer.archive);
+    }
+    transfer_free(&packer.transfer);
+    return failed;
 }
 
 int copy_in(int stream_fd, const char *host_path, banger_error *err)
@@ -203,14 +242,13 @@ int copy_in(int stream_fd, const char *host_path, banger_error *err)
 
 int copy_in_as(int stream_fd, const char *host_path, const struct copy_as *as, banger_error *err)
 {
-    struct packer packer = {.archive = archive_write_new(), .err = err, .as = as};
-    transfer_init(&packer.transfer, stream_fd, as->until);
-    int failed = packer.archive != NULL ? pack(&packer, host_path)
-                                        : error_set(err, BANGER_EINTERNAL, "out of memory");
-    if (packer.archive != NULL) {
-        packer.over = true;
-        (void)archive_write_free(packer.archive);
-    }
-    transfer_free(&packer.transfer);
-    return failed;
+    const struct copied tree = {.host_path = host_path};
+    return copy(stream_fd, &tree, as, err);
+}
+
+int copy_in_text(int stream_fd, const char *text, size_t length, const struct copy_as *as,
+                 banger_error *err)
+{
+    const struct copied whole = {.text = text, .length = length};
+    return copy(stream_fd, &whole, as, err);
 }

@@ -23,6 +23,8 @@
  *   self.*            name origin state: the capability that the hook is called for (since ABI 1.2)
  *   operation.*       name ("start", "stop", ...); error: in the cleanup after a failure, its text
  *                     (since ABI 1.2)
+ *   call.*            error code hint: what the last host function said that failed in this call
+ *                     (since ABI 1.2)
  *   resources         cleanup: this plugin's journal rows for this VM, newest first, as
  *                     [{"id":7,"kind":"rule","key":"...","attrs":{},"state":"intent|held"}]
  */

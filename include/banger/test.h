@@ -88,7 +88,8 @@ const json_t *fake_host_progress(struct fake_host *fake);
 const json_t *fake_host_log(struct fake_host *fake); /* [text, ...] */
 /* [{"id","kind","key","attrs","state"}]: those not gone. Plugins see it as `resources`. */
 const json_t *fake_host_resources(struct fake_host *fake);
-pid_t fake_host_pid(struct fake_host *fake); /* of the last real spawn; 0: none */
+const json_t *fake_host_provided(struct fake_host *fake); /* what expand named, in its order */
+pid_t fake_host_pid(struct fake_host *fake);              /* of the last real spawn; 0: none */
 
 #ifdef __cplusplus
 }

@@ -340,6 +340,29 @@ static void first_reason_wins(void **state)
     expect("error=capability 'x': prepare: first of 2\nhint=turn it 180 degrees\n");
 }
 
+/* What a host function says can be read, until the plugin has its own word. */
+static int pass_on(const struct banger_host *host, struct banger_call *call)
+{
+    note("none", host->get_string(call, "call.error", NULL));
+    note_int("code", host->get_int(call, "call.code", 0));
+    (void)host->spawn(call, "[\"/bin/a\"]", "{\"rol\":1}");
+    note("error", host->get_string(call, "call.error", NULL));
+    note("hint", host->get_string(call, "call.hint", NULL));
+    note_int("code", host->get_int(call, "call.code", 0));
+    (void)host->contribute(call, "boot_args", "\"quiet\"");
+    note("error", host->get_string(call, "call.error", NULL));
+    return (host->fail)(call, BANGER_EIO, "in line 7");
+}
+
+static void failures_can_be_read(void **state)
+{
+    run_as(*state, HOOK_PREPARE, pass_on);
+    expect("none=NULL\ncode=0\n"
+           "error=unknown key 'rol' in spawn's options\nhint=did you mean 'role'?\ncode=13\n"
+           "error=contribute is not allowed in prepare\n"
+           "error=capability 'x': prepare: in line 7\nhint=\n");
+}
+
 static int survive(const struct banger_host *host, struct banger_call *call)
 {
     (void)(host->fail)(call, BANGER_EIO, "never mind");
@@ -400,8 +423,12 @@ static int copy_in(const struct banger_host *host, struct banger_call *call)
         "{\"source\":\"/a\",\"path\":\"/b/../c\"}",
         "{\"source\":\"/a\",\"path\":\"/b\",\"mode\":2541}", /* 04755 */
         "{\"source\":\"/a\",\"path\":\"/b\",\"mod\":1}",
+        "{\"path\":\"/b\"}",
+        "{\"source\":\"/a\",\"content\":\"a\",\"path\":\"/b\"}",
+        "{\"content\":1,\"path\":\"/b\"}",
     };
     note_int("copied", host->guest_copy(call, "{\"source\":\"/a\",\"path\":\"/b\",\"mode\":384}"));
+    note_int("written", host->guest_copy(call, "{\"content\":\"secret\",\"path\":\"/b\"}"));
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         if (host->guest_copy(call, bad[i]) == 0) {
             note("taken", bad[i]);
@@ -414,6 +441,7 @@ static void copies_into_the_guest(void **state)
 {
     run_as(*state, HOOK_POST_START, copy_in);
     expect("copy={\"source\":\"/a\",\"path\":\"/b\",\"mode\":384}\nbounded=1\ncopied=0\n"
+           "copy={\"content\":\"secret\",\"path\":\"/b\"}\nbounded=1\nwritten=0\n"
            "copy={\"source\":\"/missing\",\"path\":\"/b\"}\nbounded=1\n"
            "error=capability 'x': postStart: no such file\nhint=\n");
 }
@@ -568,6 +596,7 @@ int main(void)
         TEST(contributions_have_their_hook),
         TEST(pure_hooks_change_nothing),
         TEST(first_reason_wins),
+        TEST(failures_can_be_read),
         TEST(result_decides),
         TEST(programs_run_without_a_shell),
         TEST(services_do_the_rest),

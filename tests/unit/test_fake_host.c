@@ -124,7 +124,7 @@ static void test_a_hook_may_do_what_it_may_on_the_real_host(void **state)
     assert_int_equal(host->run(call, "[\"/bin/true\"]", &result), 0);
     assert_string_equal(
         fake_host_error(fake),
-        "set_json is not allowed in contributeMachineConfig, which must change nothing");
+        "guest_copy is not allowed in contributeMachineConfig, which must change nothing");
     fake_host_enter(fake, "prepare");
     assert_int_equal(host->contribute(call, "boot_args", "\"quiet\""), -1);
     assert_int_equal(json_array_size(json_object_get(fake_host_contributions(fake), "boot_args")),
@@ -142,6 +142,31 @@ static void test_what_is_stored_is_read_back_by_name(void **state)
     assert_int_equal(json_integer_value(fake_host_stored(fake, "begun")), 8);
 }
 
+/* What the host said last can be read; what the plugin says in the end replaces it, once. */
+static void test_the_last_failure_can_be_read(void **state)
+{
+    (void)state;
+    assert_null(host->get_json(call, "call.error"));
+    assert_int_equal(host->contribute(call, "boot_args", "{"), -1);
+    assert_int_equal(host->resource_gone(call, 7), -1);
+    assert_string_equal(host->get_string(call, "call.error", ""), "no resource 7");
+    assert_int_equal(host->get_int(call, "call.code", 0), BANGER_ENOTFOUND);
+    assert_int_equal((host->fail)(call, BANGER_EIO, "in line 7: no resource 7"), -1);
+    assert_int_equal((host->fail)(call, BANGER_EIO, "and more"), -1);
+    assert_int_equal(host->resource_gone(call, 8), -1);
+    assert_string_equal(fake_host_error(fake), "in line 7: no resource 7");
+    assert_int_equal(fake_host_code(fake), BANGER_EIO);
+}
+
+static void test_what_is_provided_has_a_name(void **state)
+{
+    (void)state;
+    assert_int_equal(host->provide(call, "{\"name\": \"site\", \"hooks\": [\"check\"]}"), 0);
+    assert_int_equal(host->provide(call, "{\"hooks\": []}"), -1);
+    assert_int_equal(host->provide(call, "site"), -1);
+    assert_int_equal(json_array_size(fake_host_provided(fake)), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +177,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_hook_may_do_what_it_may_on_the_real_host, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_the_last_failure_can_be_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_provided_has_a_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_stored_is_read_back_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_there_is_a_guest_where_the_test_is_one, setup,
                                         teardown),

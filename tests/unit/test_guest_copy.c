@@ -144,6 +144,26 @@ static void test_in_as(void **state)
     assert_string_equal(temp_dir_read(&fixture->dir, "secret"), "untouched");
 }
 
+/* A text becomes a file without having been one on the host. */
+static void test_in_text(void **state)
+{
+    struct agent_fixture *fixture = *state;
+    const struct copy_as as = {.name = "token", .mode = 0600, .until = DEADLINE_NONE};
+    banger_error err = BANGER_ERROR_INIT;
+    for (int i = 0; i < 2; i++) {
+        int fd = open_copy(fixture, SERVICE_TAR_IN, temp_dir_at(&fixture->dir, "etc/site/."));
+        assert_int_equal(copy_in_text(fd, i == 0 ? "first" : "s3", i == 0 ? 5 : 2, &as, &err), 0);
+    }
+    assert_string_equal(temp_dir_read(&fixture->dir, "etc/site/token"), "s3");
+    assert_int_equal(mode_of(fixture, "etc/site/token"), 0600);
+    int fd = open_copy(fixture, SERVICE_TAR_IN, temp_dir_at(&fixture->dir, "etc/site/."));
+    assert_int_equal(copy_in_text(fd, "", 0, &as, &err), 0);
+    assert_string_equal(temp_dir_read(&fixture->dir, "etc/site/token"), "");
+    fd = open_copy(fixture, SERVICE_TAR_IN, temp_dir_at(&fixture->dir, "secret/below/."));
+    assert_int_equal(copy_in_text(fd, "x", 1, &as, &err), -1);
+    assert_string_equal(temp_dir_read(&fixture->dir, "secret"), "untouched");
+}
+
 static void test_in(void **state)
 {
     check_destinations(*state, to_guest);
@@ -337,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_in),
         TEST(test_in_as),
+        TEST(test_in_text),
         TEST(test_out),
         TEST(test_large_and_long),
         TEST(test_out_is_limited),
