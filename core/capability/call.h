@@ -45,6 +45,8 @@ struct banger_call {
     banger_error error; /* code 0: none */
     char hint[ERROR_HINT_MAX];
     struct call_arena arena;
+    json_t *record; /* record.h; NULL: nothing is written down */
+    size_t record_size;
 };
 
 extern const struct banger_host call_host;

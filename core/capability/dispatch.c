@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "capability/call.h"
 #include "capability/helper.h"
+#include "capability/record.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -233,11 +234,13 @@ static bool run_steps(struct run *run)
     while ((step = run_begin(run, now)) != NULL) {
         struct capability *capability = step->capability;
         int64_t began = now;
-        int result = step->function(&call_host, &run->call);
+        int result = step->function(record_host_for(&run->call), &run->call);
         if (!run_end_step(run)) {
+            record_drop(&run->call);
             (void)atomic_fetch_sub(&capability->standing->stuck, 1);
             return false;
         }
+        record_end(&run->call, result);
         now = clock_mono_ns();
         count_call(capability, run->hook, result != 0, now - began);
         banger_error problem = BANGER_ERROR_INIT;

@@ -37,6 +37,7 @@ struct scope_services {
                       banger_error *err);
     void (*emit)(void *context, const char *type, const json_t *data);
     int (*guest_copy)(void *context, const json_t *request, int64_t timeout_ms, banger_error *err);
+    void (*record)(void *context, const json_t *entry); /* record.h */
 };
 
 struct scope;
@@ -50,6 +51,7 @@ struct scope_init {
     json_t *runtime; /* copied in: {"NAME":{}} */
     const struct scope_services *services; /* copied in; NULL: none */
     void *context;
+    bool records; /* what hooks ask and are told goes to the service `record` */
 };
 
 struct scope *scope_new(const struct scope_init *init);

@@ -28,6 +28,7 @@ struct scope *scope_new(const struct scope_init *init)
         scope->services = *init->services;
     }
     scope->context = init->context;
+    scope->records = init->records && scope->services.record != NULL;
     scope->input = copy_object(init->input);
     scope->runtime = copy_object(init->runtime);
     return scope;

@@ -23,6 +23,7 @@ struct scope {
     char vm_id[ID_LENGTH + 1];      /* "": about the host */
     struct scope_services services; /* a copy: an abandoned hook may look after the operation */
     void *context;
+    bool records; /* record.h */
 
     pthread_mutex_t lock;
     /* Below: guarded by the lock. */

@@ -5,6 +5,7 @@
 #include "cli/connect.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/recording.h"
 #include "cli/signals.h"
 
 #include <string.h>
@@ -24,6 +25,8 @@ static void on_notify(void *context, const char *method, const json_t *params)
     } else if (strcmp(method, "warning") == 0) {
         progress_clear(&call->progress);
         output_warning(json_get_string(params, "text", ""), call->cli->json);
+    } else if (strcmp(method, "record") == 0) {
+        recording_add(call->cli, json_object_get(params, "entry"));
     } else if (strcmp(method, "event") == 0 && call->event != NULL) {
         call->event(call->cli, json_object_get(params, "event"));
     }

@@ -21,6 +21,7 @@ struct cli {
     bool quiet;
     bool finishing;            /* what is called now cleans up: Ctrl-C no longer cancels */
     struct rpc_client *client; /* NULL until the first call */
+    json_t *recording;         /* recording.h; NULL: nobody wants one */
 };
 
 /* Calls the daemon (connecting, and starting it, first where needed) and shows the call's progress.

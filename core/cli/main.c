@@ -154,6 +154,7 @@ int main(int argc, char **argv)
         status = EXIT_SIGNAL_BASE + signals_caught(); /* it came too late to change what was done */
     }
     rpc_client_close(cli.client);
+    json_decref(cli.recording);
     args_free(&cli.args);
     return finish_output(status, json);
 }

@@ -26,6 +26,9 @@
     {"interactive",   'i', VALUE_NONE,    NULL,       "pass standard input on (always so)", false},      \
     {"user",          'u', VALUE_USER,    "USER",     "the guest's user that runs it (root)", false},                       \
     {"workdir",       'w', VALUE_GUEST_DIR, "DIR",    "the folder it starts in (the user's home)", false}
+
+#define RECORD_OPTION                                                                                                      \
+    {"record",        0,   VALUE_FILE,    "FILE",     "write what each hook asked and was told, for 'banger hook test'", false}
 /* clang-format on */
 
 const struct command commands_vm[] = {
@@ -46,7 +49,7 @@ const struct command commands_vm[] = {
             SPEC_OPTIONS, {"rm", 0, VALUE_NONE, NULL, "delete the VM when the command ends", false},
             {"detach", 'd', VALUE_NONE, NULL, "only start it, and print its name; takes no command",
              false},
-            EXEC_OPTIONS),
+            RECORD_OPTION, EXEC_OPTIONS),
         .examples = EXAMPLES({"banger vm run --rm -- uname -a", "one command in a throw-away VM"},
                              {"echo hi | banger vm run --rm -- cat", "input goes to the program"},
                              {"banger vm run -d --name web -p 8080:80 --memory 1G",
@@ -68,7 +71,9 @@ const struct command commands_vm[] = {
         .summary = "start VMs",
         .description = "Boots the VMs, one after the other. One that runs is left as it is.",
         .arguments = ARGUMENTS({"VM", VALUE_VM, ARGUMENT_SOME}),
-        .examples = EXAMPLES({"banger vm start web db", "boot two VMs"}),
+        .options = OPTIONS(RECORD_OPTION),
+        .examples = EXAMPLES({"banger vm start web db", "boot two VMs"},
+                             {"banger vm start --record web.json web", "for banger hook test"}),
         .run = vm_start,
     },
     {

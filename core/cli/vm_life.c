@@ -6,6 +6,7 @@
 #include "cli/each.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
+#include "cli/recording.h"
 #include "cli/vm_spec.h"
 
 #include <errno.h>
@@ -28,7 +29,21 @@ int vm_create(struct cli *cli, banger_error *err)
 
 int vm_start(struct cli *cli, banger_error *err)
 {
-    return each_call(cli, "vm.start", "vm", NULL, err);
+    AUTO_JSON json_t *more = json_object();
+    if (args_has(&cli->args, "record") && cli->args.word_count > 1) {
+        return error_set(err, BANGER_EINVALID,
+                         "--record takes one VM: each start has a file of its own");
+    }
+    if (recording_begin(cli, more, err) < 0) {
+        return -1;
+    }
+    int status = each_call(cli, "vm.start", "vm", more, err);
+    banger_error unwritten = BANGER_ERROR_INIT;
+    if (recording_end(cli, args_word(&cli->args, 0), &unwritten) < 0) {
+        error_join(err, &unwritten);
+        return -1;
+    }
+    return status;
 }
 
 static json_t *timeout_params(const struct args *args)

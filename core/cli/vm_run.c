@@ -13,6 +13,7 @@
 #include "cli/exec.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
+#include "cli/recording.h"
 #include "cli/vm_spec.h"
 
 #include <stdio.h>
@@ -69,6 +70,16 @@ static int print_started(const struct cli *cli, const json_t *vm)
     return EXIT_DONE;
 }
 
+/* The start is what counts: a recording that cannot be written is a warning beside it. */
+static void end_recording(struct cli *cli, const json_t *vm)
+{
+    banger_error err = BANGER_ERROR_INIT;
+    const char *name = vm != NULL ? vm_name(vm) : args_text(&cli->args, "name");
+    if (recording_end(cli, name, &err) < 0) {
+        output_warning(err.message, cli->json);
+    }
+}
+
 int vm_run(struct cli *cli, banger_error *err)
 {
     if (check_options(cli, err) < 0) {
@@ -81,7 +92,12 @@ int vm_run(struct cli *cli, banger_error *err)
     bool rm = args_has(&cli->args, "rm");
     json_t *spec = vm_spec(&cli->args);
     (void)json_object_set_new(spec, "rm", json_boolean(rm));
+    if (recording_begin(cli, spec, err) < 0) {
+        json_decref(spec);
+        return -1;
+    }
     AUTO_JSON json_t *vm = cli_call(cli, "vm.run", spec, err);
+    end_recording(cli, vm);
     if (vm == NULL) {
         return -1;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A request as the lifecycle's caller: progress and warnings become notifications. */
+#include "base/json.h"
 #include "daemon/daemon.h"
 
 static void on_progress(void *context, const char *stage, const char *state, const char *text,
@@ -15,6 +16,11 @@ static void on_warning(void *context, const char *text)
     rpc_request_notify(context, "warning", json_pack("{s:s}", "text", text));
 }
 
+static void on_record(void *context, const json_t *entry)
+{
+    rpc_request_notify(context, "record", json_pack("{s:O}", "entry", (json_t *)entry));
+}
+
 static bool is_cancelled(void *context)
 {
     return rpc_request_cancelled(context);
@@ -28,4 +34,16 @@ struct caller daemon_caller(struct rpc_request *request)
         .cancelled = is_cancelled,
         .context = request,
     };
+}
+
+int daemon_recording_caller(struct rpc_request *request, const json_t *params,
+                            struct caller *caller, banger_error *err)
+{
+    bool records = false;
+    *caller = daemon_caller(request);
+    if (json_want_bool(params, "record", &records, err) < 0) {
+        return -1;
+    }
+    caller->record = records ? on_record : NULL;
+    return 0;
 }

@@ -41,5 +41,8 @@ extern const struct rpc_method daemon_methods[];
 
 /* Who waits at the other end of a request. */
 struct caller daemon_caller(struct rpc_request *request);
+/* The same for a start, which sends what hooks asked and were told where `params` say "record". */
+int daemon_recording_caller(struct rpc_request *request, const json_t *params,
+                            struct caller *caller, banger_error *err);
 
 #endif

@@ -39,9 +39,10 @@ static void end_lease(void *context)
 METHOD(method_vm_run)
 {
     struct daemon *daemon = context;
-    struct caller caller = daemon_caller(request);
+    struct caller caller;
     bool ephemeral = false;
-    if (json_want_bool(params, "rm", &ephemeral, err) < 0) {
+    if (json_want_bool(params, "rm", &ephemeral, err) < 0 ||
+        daemon_recording_caller(request, params, &caller, err) < 0) {
         return -1;
     }
     daemon_wait_ready(daemon);
@@ -69,6 +70,7 @@ static int take_vm(struct daemon *daemon, const json_t *params, const char *cons
 }
 
 static const char *const only_vm[] = {"vm", NULL};
+static const char *const vm_and_record[] = {"vm", "record", NULL};
 static const char *const vm_and_timeout[] = {"vm", "timeout_ms", NULL};
 static const char *const vm_and_signal[] = {"vm", "signal", NULL};
 
@@ -88,7 +90,14 @@ static int run_on_vm(struct daemon *daemon, struct rpc_request *request, const j
 
 METHOD(method_vm_start)
 {
-    return run_on_vm(context, request, params, lifecycle_start, result, err);
+    struct daemon *daemon = context;
+    struct caller caller;
+    const char *vm = NULL;
+    if (take_vm(daemon, params, vm_and_record, &vm, err) < 0 ||
+        daemon_recording_caller(request, params, &caller, err) < 0) {
+        return -1;
+    }
+    return lifecycle_start(&daemon->engine, &caller, vm, result, err);
 }
 
 METHOD(method_vm_pause)

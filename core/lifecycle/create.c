@@ -108,7 +108,7 @@ static int check_providers(struct engine *engine, const json_t *spec, banger_err
 static int check_params(struct engine *engine, const json_t *params, struct vm_record *vm,
                         const char **image, const char **kernel, banger_error *err)
 {
-    static const char *const also[] = {"name", "image", "kernel", "rm", NULL};
+    static const char *const also[] = {"name", "image", "kernel", "rm", "record", NULL};
     vm->spec = spec_new(params, engine->config, also, err);
     if (vm->spec == NULL || json_want_string(params, "image", image, err) < 0 ||
         json_want_string(params, "kernel", kernel, err) < 0 ||

@@ -43,6 +43,8 @@ struct caller {
                      int64_t elapsed_ms);
     void (*warn)(void *context, const char *text);
     bool (*cancelled)(void *context);
+    /* What each hook asked and was told (capability/record.h); NULL: it is not written down. */
+    void (*record)(void *context, const json_t *entry);
     void *context;
 };
 

@@ -68,6 +68,7 @@ static void open_scope(struct operation *op)
         .runtime = op->vm.runtime,
         .services = &operation_services,
         .context = op,
+        .records = op->caller->record != NULL,
     };
     op->scope = scope_new(&init);
 }

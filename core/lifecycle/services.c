@@ -50,6 +50,12 @@ static void service_emit(void *context, const char *type, const json_t *data)
     engine_emit(op->engine, type, op->vm.id, op->vm.name, data);
 }
 
+static void service_record(void *context, const json_t *entry)
+{
+    const struct operation *op = context;
+    op->caller->record(op->caller->context, entry);
+}
+
 const struct scope_services operation_services = {
     .progress = service_progress,
     .warn = service_warn,
@@ -58,4 +64,5 @@ const struct scope_services operation_services = {
     .guest_exec = service_guest_exec,
     .emit = service_emit,
     .guest_copy = service_guest_copy,
+    .record = service_record,
 };

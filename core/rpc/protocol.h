@@ -11,6 +11,7 @@
  *   progress {"id","stage","state":"start|done|failed|info","text","elapsed_ms"}
  *   warning  {"id","text"}
  *   event    {"id","event":{...}}            after events.subscribe
+ *   record   {"id","entry":{...}}            of a start that records: one a hook, capability/record.h
  * Notifications from the client:
  *   cancel   {"id"}                          ask a running request to end; its response still comes
  *
@@ -23,10 +24,10 @@
  *   daemon.status                          {version,pid,uptime_ms,home,socket,vms:{total,running}}
  *   daemon.stop                            {}        running VMs go on
  *   vm.create  SPEC                        VM        makes the record only
- *   vm.run     SPEC + {rm?}                VM        create and start; with rm, deleted when this
+ *   vm.run     SPEC + {rm?,record?}        VM        create and start; with rm, deleted when this
  *                                                    connection closes; a failed or cancelled start
  *                                                    deletes it again when rm is set
- *   vm.start   {vm}                        VM        on a running VM: success, nothing changes
+ *   vm.start   {vm,record?}                VM        on a running VM: success, nothing changes
  *   vm.stop    {vm,timeout_ms?}            VM
  *   vm.kill    {vm,signal?}                VM        "TERM", "SIGKILL", "9"; default TERM
  *   vm.restart {vm,timeout_ms?}            VM

@@ -5,20 +5,27 @@
 
 load common
 
-# One installation, one home and one VM that is never started, for all tests here.
+# One installation and one home for all tests here. Its VMM is the stub, which answers at once, and its
+# kernel and image only look like it: what is tried are hooks, not guests.
 setup_file() {
   export PREFIX=$BATS_FILE_TMPDIR/prefix
   make -s -C "$repo" BUILD="$BANGER_BUILD" PREFIX="$PREFIX" install
   export BANGER_HOME=$BATS_FILE_TMPDIR/home PKG_CONFIG_PATH=$PREFIX/lib/pkgconfig
-  mkdir -p "$BANGER_HOME/plugins"
-  if [ -d "$BATS_SUITE_TMPDIR/home/cache" ]; then # the downloaded package, not its import
-    cp -a "$BATS_SUITE_TMPDIR/home/cache" "$BANGER_HOME/cache"
-  fi
-  echo "return { vm = { network = 'user' } }" >"$BANGER_HOME/config.lua"
-  "$PREFIX/bin/banger" vm create --name planned
+  PATH="$PREFIX/bin:$PATH"
+  local parts=$BATS_FILE_TMPDIR/parts
+  mkdir -p "$BANGER_HOME/plugins" "$parts/modules"
+  with_plugins
+  python3 "$BATS_TEST_DIRNAME/fake_kernel.py" "$parts/kernel"
+  touch "$parts"/modules/modules.{dep,order}
+  printf 'kernel/%s.ko\n' virtio_mmio virtio_blk virtio_console ext4 >"$parts/modules/modules.builtin"
+  mke2fs -q -t ext4 "$parts/root" 2M
+  banger kernel import --vmlinuz "$parts/kernel" --modules "$parts/modules" --name fake
+  banger image register --rootfs "$parts/root" --name plain
+  banger vm create --name planned --kernel fake --image plain
 }
 
 teardown_file() {
+  "$PREFIX/bin/banger" vm kill --signal KILL planned || true
   "$PREFIX/bin/banger" daemon stop
 }
 
@@ -34,7 +41,8 @@ teardown() {
 # with_plugins [LUA]: a daemon that has read the folder of plugins, and their configuration.
 with_plugins() {
   banger daemon stop
-  echo "return { vm = { network = 'user' }, plugin_dirs = { '$BANGER_HOME/plugins' }, plugins = { $* } }" >"$BANGER_HOME/config.lua"
+  echo "return { vm = { network = 'user', vmm = 'stub' }, plugins = { $* }," \
+    "plugin_dirs = { '$BANGER_BUILD/tests/stub', '$BANGER_HOME/plugins' } }" >"$BANGER_HOME/config.lua"
 }
 
 # contributed PLUGIN: what it contributes to the planned VM's guest files.
@@ -101,6 +109,37 @@ contributed() {
   with_plugins "oldest = { text = 'still here' }"
   is "$(banger plugin show oldest --json | json "sorted(data['hooks'])")" "['contributeMachineConfig', 'reconciled']"
   is "$(contributed oldest)" "[('/etc/oldest', 'still here')]"
+}
+
+@test "kit: a start is recorded, hook by hook, into a file of the user's own" {
+  rm -f "$BANGER_HOME"/plugins/*
+  with_plugins
+  run -2 banger vm start --record rec.json planned other
+  has "--record takes one VM"
+  run -1 banger vm start --record missing/rec.json planned
+  has "cannot write to missing"
+  banger vm start --record rec.json planned
+  is "$(stat -c %a rec.json)" 600
+  is "$(json "data['format'], data['vm']" <rec.json)" "1 planned"
+  # What hostname could see, what it did, and that it went well.
+  json "[(h['hook'], h['input']['vm']['name'], h['result'], c['args'][0]) for h in data['hooks'] for c in h['calls']
+        if h['capability'] == 'hostname' and c['call'] == 'contribute']" <rec.json | tee have
+  grep -q "'contributeMachineConfig', 'planned', 0, 'guest.conf'" have
+  json "[h['hook'] for h in data['hooks'] if h['capability'] == 'stub']" <rec.json | grep -q "'check'.*'launch'"
+  banger vm kill --signal KILL planned
+  banger vm start planned # and one that is not recorded says nothing
+  banger vm kill --signal KILL planned
+  is "$(ls)" $'have\nrec.json'
+}
+
+@test "kit: a start that fails is recorded too, with what failed and the cleanup" {
+  rm -f "$BANGER_HOME"/plugins/*
+  with_plugins
+  banger vm create --name refused --kernel fake --image plain --label stub=refuse
+  run -1 banger vm start --record rec.json refused
+  json "[(h['hook'], h['error']['message']) for h in data['hooks'] if h['result'] != 0]" <rec.json | grep -q "'launch'.*stub"
+  json "[h['hook'] for h in data['hooks']]" <rec.json | grep -q "'launch'.*'cleanup'"
+  banger vm delete refused
 }
 
 @test "kit: the Prometheus exporter is built outside the tree, passes its test and says what it needs" {
