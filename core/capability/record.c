@@ -20,6 +20,9 @@ static json_t *describe_input(struct banger_call *call)
         return NULL;
     }
     input = json_deep_copy(scope->input);
+    json_t *self = json_copy(call->capability->self);
+    (void)json_object_del(self, "state"); /* a script's text: whoever plays this has its own */
+    (void)json_object_set_new(input, "self", self);
     (void)json_object_set_new(input, "config", json_deep_copy(call->capability->config));
     (void)json_object_set_new(input, "runtime", json_deep_copy(scope->runtime));
     if (scope->machine != NULL) {
