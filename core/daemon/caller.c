@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A request as the lifecycle's caller: progress and warnings become notifications. */
 #include "base/json.h"
+#include "base/str.h"
 #include "daemon/daemon.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 static void on_progress(void *context, const char *stage, const char *state, const char *text,
                         int64_t elapsed_ms)
@@ -26,6 +30,28 @@ static bool is_cancelled(void *context)
     return rpc_request_cancelled(context);
 }
 
+/* The longest name, or id, that anything can have: what is longer names nothing. */
+#define VM_NAME_ROOM 64
+
+void *daemon_arrive(void *context, const json_t *params)
+{
+    const struct daemon *daemon = context;
+    const char *vm = json_get_string(params, "vm", NULL);
+    if (vm == NULL || strlen(vm) > VM_NAME_ROOM) {
+        return NULL;
+    }
+    struct key_place *place = xcalloc(1, sizeof(*place));
+    *place = key_lock_join(daemon->engine.locks, "turn", vm);
+    return place;
+}
+
+void daemon_leave(void *context, void *place)
+{
+    (void)context;
+    key_place_leave(place);
+    free(place);
+}
+
 struct caller daemon_caller(struct rpc_request *request)
 {
     return (struct caller){
@@ -33,6 +59,7 @@ struct caller daemon_caller(struct rpc_request *request)
         .warn = on_warning,
         .cancelled = is_cancelled,
         .context = request,
+        .place = rpc_request_place(request),
     };
 }
 

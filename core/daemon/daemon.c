@@ -169,6 +169,8 @@ static int open_socket(struct daemon *daemon, banger_error *err)
         .mode = shared ? 0660 : 0600,
         .methods = daemon_methods,
         .context = daemon,
+        .arrive = daemon_arrive,
+        .leave = daemon_leave,
     };
     daemon->server = rpc_server_new(daemon->loop, &options, err);
     if (daemon->server == NULL) {

@@ -44,5 +44,8 @@ struct caller daemon_caller(struct rpc_request *request);
 /* The same for a start, which sends what hooks asked and were told where `params` say "record". */
 int daemon_recording_caller(struct rpc_request *request, const json_t *params,
                             struct caller *caller, banger_error *err);
+/* The places of requests that change a VM (rpc_server_options). */
+void *daemon_arrive(void *context, const json_t *params);
+void daemon_leave(void *context, void *place);
 
 #endif

@@ -21,11 +21,11 @@ METHOD(method_daemon_status)
         return -1;
     }
     AUTO_FREE char *socket = layout_control_socket(&daemon->layout);
-    *result =
-        json_pack("{s:s, s:i, s:I, s:s, s:s, s:{s:I, s:I}}", "version", BANGER_VERSION, "pid",
-                  (int)getpid(), "uptime_ms", (json_int_t)(clock_mono_ms() - daemon->started_ms),
-                  "home", daemon->layout.state_dir, "socket", socket, "vms", "total",
-                  (json_int_t)total, "running", (json_int_t)running);
+    *result = json_pack(
+        "{s:s, s:i, s:I, s:s, s:s, s:{s:I, s:I}, s:i}", "version", BANGER_VERSION, "pid",
+        (int)getpid(), "uptime_ms", (json_int_t)(clock_mono_ms() - daemon->started_ms), "home",
+        daemon->layout.state_dir, "socket", socket, "vms", "total", (json_int_t)total, "running",
+        (json_int_t)running, "jobs", (int)rpc_server_jobs(daemon->server));
     return 0;
 }
 

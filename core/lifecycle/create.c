@@ -9,7 +9,6 @@
 #include "lifecycle/precheck.h"
 #include "lifecycle/provision.h"
 #include "lifecycle/spec.h"
-#include "lifecycle/view.h"
 
 #include <string.h>
 
@@ -165,16 +164,4 @@ int create_record(struct engine *engine, const struct caller *caller, const json
     }
     vm_record_free(&vm);
     return result;
-}
-
-int lifecycle_create(struct engine *engine, const struct caller *caller, const json_t *params,
-                     json_t **result, banger_error *err)
-{
-    char id[ID_LENGTH + 1];
-    create_id(engine, id);
-    if (create_record(engine, caller, params, false, id, err) < 0) {
-        return -1;
-    }
-    *result = view_vm_now(engine, id, err);
-    return *result != NULL ? 0 : -1;
 }

@@ -46,6 +46,8 @@ struct caller {
     /* What each hook asked and was told (capability/record.h); NULL: it is not written down. */
     void (*record)(void *context, const json_t *entry);
     void *context;
+    /* Among the requests that name the same VM, from when they came in; NULL: it is not one. */
+    struct key_place *place;
 };
 
 extern const struct caller caller_nobody; /* the daemon itself: never cancelled, tells the log */

@@ -69,7 +69,7 @@ static void drop(struct key_lock *lock)
     free(lock);
 }
 
-struct key_lock *key_lock_take(struct key_locks *locks, const char *kind, const char *name)
+struct key_place key_lock_join(struct key_locks *locks, const char *kind, const char *name)
 {
     char *key = str_format("%s:%s", kind, name);
     (void)pthread_mutex_lock(&locks->mutex);
@@ -78,13 +78,36 @@ struct key_lock *key_lock_take(struct key_locks *locks, const char *kind, const 
         lock = add(locks, key);
     }
     lock->users++;
-    uint64_t ticket = lock->next_ticket++;
-    while (lock->serving != ticket) {
-        (void)pthread_cond_wait(&lock->turn, &locks->mutex);
-    }
+    struct key_place place = {.lock = lock, .ticket = lock->next_ticket++};
     (void)pthread_mutex_unlock(&locks->mutex);
     free(key);
+    return place;
+}
+
+struct key_lock *key_place_use(struct key_place *place)
+{
+    if (place == NULL || place->lock == NULL) {
+        return NULL;
+    }
+    struct key_lock *lock = place->lock;
+    place->lock = NULL;
+    (void)pthread_mutex_lock(&lock->owner->mutex);
+    while (lock->serving != place->ticket) {
+        (void)pthread_cond_wait(&lock->turn, &lock->owner->mutex);
+    }
+    (void)pthread_mutex_unlock(&lock->owner->mutex);
     return lock;
+}
+
+void key_place_leave(struct key_place *place)
+{
+    key_lock_release(key_place_use(place));
+}
+
+struct key_lock *key_lock_take(struct key_locks *locks, const char *kind, const char *name)
+{
+    struct key_place place = key_lock_join(locks, kind, name);
+    return key_place_use(&place);
 }
 
 void key_lock_release(struct key_lock *lock)

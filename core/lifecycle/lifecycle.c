@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The operations. Each one: find the VM, take its lock, read the record again (it may have changed
- * while we waited), open an operation, run the stages of its list, end it.
- */
+/* The operations: each a body, which the frame of request.c carries out. */
 #include "lifecycle/lifecycle.h"
 
 #include "base/cleanup.h"
@@ -14,96 +11,6 @@
 #include "lifecycle/view.h"
 
 #include <string.h>
-
-/* Finds the VM and takes its lock; the id stays the same while the record may change. */
-static struct key_lock *lock_vm(struct engine *engine, const char *reference, struct vm_record *vm,
-                                banger_error *err)
-{
-    struct vm_record found = {0};
-    if (vm_find(engine->store, reference, &found, err) < 0) {
-        return NULL;
-    }
-    struct key_lock *lock = key_lock_take(engine->locks, "vm", found.id);
-    int result = vm_find(engine->store, found.id, vm, err);
-    vm_record_free(&found);
-    if (result < 0) { /* deleted while we waited */
-        key_lock_release(lock);
-        return NULL;
-    }
-    return lock;
-}
-
-/* `vm` moves in, on failure too. */
-static int run_locked(struct engine *engine, const struct caller *caller,
-                      const struct request *request, struct vm_record *vm, banger_error *err)
-{
-    struct operation op = {
-        .engine = engine,
-        .caller = caller,
-        .kind = request->kind,
-        .vm = *vm,
-        .stop_timeout_ms = request->stop_timeout_ms,
-        .signal_number = request->signal_number,
-        .changes = request->changes,
-    };
-    if (request->is_due != NULL && !request->is_due(&op)) {
-        vm_record_free(vm);
-        return REQUEST_NOT_DUE;
-    }
-    if (operation_cancelled(&op)) { /* whoever asked has left the queue: nothing was begun */
-        vm_record_free(vm);
-        return error_set(err, BANGER_ECANCELLED, "cancelled before %s began", request->kind);
-    }
-    if (operation_open(&op, err) < 0) {
-        return -1;
-    }
-    operation_begin(&op);
-    banger_error failure = BANGER_ERROR_INIT;
-    int result = request->body(&op, &failure);
-    operation_end(&op, result < 0 ? &failure : NULL);
-    if (result < 0 && err != NULL) {
-        *err = failure;
-    }
-    operation_free(&op);
-    return result;
-}
-
-int request_run(struct engine *engine, const struct caller *caller, const struct request *request,
-                banger_error *err)
-{
-    struct vm_record vm = {0};
-    AUTO_KEY_LOCK struct key_lock *lock = lock_vm(engine, request->vm, &vm, err);
-    return lock != NULL ? run_locked(engine, caller, request, &vm, err) : -1;
-}
-
-int request_run_held(struct engine *engine, const struct caller *caller,
-                     const struct request *request, banger_error *err)
-{
-    struct vm_record vm = {0};
-    if (vm_find(engine->store, request->vm, &vm, err) < 0) {
-        return -1;
-    }
-    return run_locked(engine, caller, request, &vm, err);
-}
-
-/* The VM as it is after the operation. */
-static int show(struct engine *engine, const char *vm, json_t **result, banger_error *err)
-{
-    if (result == NULL) {
-        return 0;
-    }
-    *result = view_vm_now(engine, vm, err);
-    return *result != NULL ? 0 : -1;
-}
-
-int request_run_and_show(struct engine *engine, const struct caller *caller,
-                         const struct request *request, json_t **result, banger_error *err)
-{
-    if (request_run(engine, caller, request, err) < 0) {
-        return -1;
-    }
-    return show(engine, request->vm, result, err);
-}
 
 static int body_start(struct operation *op, banger_error *err)
 {
@@ -194,36 +101,35 @@ static int body_delete(struct operation *op, banger_error *err)
 int lifecycle_delete(struct engine *engine, const struct caller *caller, const char *vm,
                      json_t **result, banger_error *err)
 {
-    AUTO_JSON json_t *last = view_vm_now(engine, vm, err); /* there is nothing to show afterwards */
-    /* By its id: another may get the name meanwhile. */
-    struct request request = {
-        .kind = "vm.delete", .vm = json_get_string(last, "id", vm), .body = body_delete};
-    if (last == NULL || request_run(engine, caller, &request, err) < 0) {
-        return -1;
-    }
-    if (result != NULL) {
-        *result = STEAL(last);
-    }
-    return 0;
+    struct request request = {.kind = "vm.delete", .vm = vm, .body = body_delete, .last = result};
+    return request_run(engine, caller, &request, err);
 }
 
-/* Under one lock from before the record exists, so that nobody comes between (a prune, say). */
-static int create_and_start(struct engine *engine, const struct caller *caller,
-                            const json_t *params, bool ephemeral, const char *id, banger_error *err)
+int lifecycle_create(struct engine *engine, const struct caller *caller, const json_t *params,
+                     json_t **result, banger_error *err)
 {
+    char id[ID_LENGTH + 1];
+    create_id(engine, id);
     AUTO_KEY_LOCK struct key_lock *lock = key_lock_take(engine->locks, "vm", id);
-    if (create_record(engine, caller, params, ephemeral, id, err) < 0) {
+    if (create_record(engine, caller, params, false, id, err) < 0) {
         return -1;
     }
+    *result = view_vm_held(engine, id, err);
+    return *result != NULL ? 0 : -1;
+}
+
+/* Cancelled, or meant to be gone when it ends: nothing is left of it. Any other failure leaves the
+ * VM, in state `error`, for its owner to look at. */
+static int start_new(struct engine *engine, const struct caller *caller, bool ephemeral,
+                     const char *id, banger_error *err)
+{
     struct request start = {.kind = "vm.start", .vm = id, .body = body_start};
+    struct request undo = {.kind = "vm.delete", .vm = id, .body = body_delete};
     banger_error failure = BANGER_ERROR_INIT;
+    banger_error second = BANGER_ERROR_INIT;
     if (request_run_held(engine, caller, &start, &failure) == 0) {
         return 0;
     }
-    /* Cancelled, or meant to be gone when it ends: nothing is left of it. Any other failure leaves
-     * the VM, in state `error`, for its owner to look at. */
-    struct request undo = {.kind = "vm.delete", .vm = id, .body = body_delete};
-    banger_error second = BANGER_ERROR_INIT;
     if ((ephemeral || failure.code == BANGER_ECANCELLED) &&
         request_run_held(engine, &caller_nobody, &undo, &second) < 0) {
         error_join(&failure, &second);
@@ -234,15 +140,22 @@ static int create_and_start(struct engine *engine, const struct caller *caller,
     return -1;
 }
 
+/* Under one lock from before the record exists, so that nobody comes between (a prune, say). */
 int lifecycle_run(struct engine *engine, const struct caller *caller, const json_t *params,
                   bool ephemeral, json_t **result, banger_error *err)
 {
     char id[ID_LENGTH + 1];
     create_id(engine, id);
-    if (create_and_start(engine, caller, params, ephemeral, id, err) < 0) {
+    AUTO_KEY_LOCK struct key_lock *lock = key_lock_take(engine->locks, "vm", id);
+    if (create_record(engine, caller, params, ephemeral, id, err) < 0 ||
+        start_new(engine, caller, ephemeral, id, err) < 0) {
         return -1;
     }
-    return show(engine, id, result, err);
+    if (result == NULL) {
+        return 0;
+    }
+    *result = view_vm_held(engine, id, err);
+    return *result != NULL ? 0 : -1;
 }
 
 /* Somebody may have started it since the list was made. */
@@ -255,14 +168,13 @@ static bool is_idle(const struct operation *op)
 static int prune_vm(struct engine *engine, const struct caller *caller, const char *id,
                     json_t *deleted, banger_error *err)
 {
-    json_t *last = view_vm_now(engine, id, err);
+    json_t *last = NULL;
     struct request request = {
-        .kind = "vm.delete", .vm = id, .is_due = is_idle, .body = body_delete};
-    int status = last != NULL ? request_run(engine, caller, &request, err) : -1;
+        .kind = "vm.delete", .vm = id, .is_due = is_idle, .body = body_delete, .last = &last};
+    int status = request_run(engine, caller, &request, err);
     if (status == 0) {
-        (void)json_array_append(deleted, last);
+        (void)json_array_append_new(deleted, last);
     }
-    json_decref(last);
     return status;
 }
 

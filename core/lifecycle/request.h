@@ -15,6 +15,9 @@ struct request {
      * more). Of `op` engine and vm are set. NULL: there always is. */
     bool (*is_due)(const struct operation *op);
     int (*body)(struct operation *op, banger_error *err); /* runs under the VM's lock */
+    /* Of a VM that goes: what there was of it. A new reference, after success only; NULL: not
+     * wanted. */
+    json_t **last;
 };
 
 #define REQUEST_NOT_DUE 1
@@ -26,7 +29,8 @@ int request_run(struct engine *engine, const struct caller *caller, const struct
 /* The same for who has the VM's lock already; `request->vm` is its id. */
 int request_run_held(struct engine *engine, const struct caller *caller,
                      const struct request *request, banger_error *err);
-/* The same, then the VM as it is now (`result` NULL: not wanted). */
+/* The same, and the VM as the operation has left it, which nobody else has changed since (`result`
+ * NULL: not wanted). */
 int request_run_and_show(struct engine *engine, const struct caller *caller,
                          const struct request *request, json_t **result, banger_error *err);
 

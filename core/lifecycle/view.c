@@ -161,3 +161,12 @@ json_t *view_vm_now(struct engine *engine, const char *vm_id, banger_error *err)
     vm_record_free(&vm);
     return view;
 }
+
+json_t *view_vm_held(struct engine *engine, const char *vm_id, banger_error *err)
+{
+    json_t *view = view_vm_now(engine, vm_id, err);
+    if (view != NULL) {
+        (void)json_object_del(view, "busy");
+    }
+    return view;
+}

@@ -22,5 +22,7 @@ json_t *view_vm_brief(struct engine *engine, const struct view_names *names,
                       const struct vm_record *vm);
 /* view_vm of one VM, read afresh; NULL on failure. */
 json_t *view_vm_now(struct engine *engine, const char *vm_id, banger_error *err);
+/* The same for who has the VM's lock, and so is not told that it is busy. */
+json_t *view_vm_held(struct engine *engine, const char *vm_id, banger_error *err);
 
 #endif

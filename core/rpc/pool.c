@@ -165,6 +165,14 @@ void pool_submit(struct pool *pool, void (*fn)(void *context), void *context)
     (void)pthread_mutex_unlock(&pool->lock);
 }
 
+unsigned int pool_jobs(struct pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    unsigned int jobs = pool->job_count + pool->threads - pool->idle;
+    (void)pthread_mutex_unlock(&pool->lock);
+    return jobs;
+}
+
 /* A thread that was just created counts as busy until it waits for its first job. */
 void pool_drain(struct pool *pool)
 {

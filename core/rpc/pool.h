@@ -16,6 +16,8 @@ void pool_free(struct pool *pool);
 /* Any thread. When the system grants no thread the job waits for one that is busy, or, if there is
  * none at all, for the next submission. */
 void pool_submit(struct pool *pool, void (*fn)(void *context), void *context);
+/* How many jobs are queued or running; never too few, one too many while a thread is made. */
+unsigned int pool_jobs(struct pool *pool);
 /* Waits until no job is queued or running. Not from a job. */
 void pool_drain(struct pool *pool);
 

@@ -2,7 +2,8 @@
 /*
  * JSON-RPC 2.0 over the control socket, one message a line (no newline inside), at most
  * RPC_MESSAGE_MAX bytes to the server and RPC_REPLY_MAX to the client. Up to RPC_REQUESTS_MAX
- * requests of one connection run at the same time; responses come in any order.
+ * requests of one connection run at the same time; responses come in any order. Requests that
+ * change a VM and name it alike are carried out in the order in which they came, one at a time.
  *
  * Errors: {"code": -32000 - CODE, "message", "data": {"code": CODE, "name": "not-found", "hint"}}
  * with enum banger_code; -32700, -32600, -32601, -32602 as JSON-RPC 2.0 section 5.1 has them.
@@ -21,7 +22,9 @@
  *
  * Methods, parameters, results ("vm" is a name, id or id prefix; VM, IMAGE, KERNEL are the objects
  * below; ? optional):
- *   daemon.status                          {version,pid,uptime_ms,home,socket,vms:{total,running}}
+ *   daemon.status                          {version,pid,uptime_ms,home,socket,vms:{total,running},jobs}
+ *                                          jobs: requests, this one too, and the daemon's own work
+ *                                          that wait or run
  *   daemon.stop                            {}        running VMs go on
  *   vm.create  SPEC                        VM        makes the record only
  *   vm.run     SPEC + {rm?,record?}        VM        create and start; with rm, deleted when this

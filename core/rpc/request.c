@@ -2,7 +2,7 @@
 /*
  * The life of a request.
  *  1. request_receive, on the loop's thread: the line is parsed and checked, its method found, its
- *     id entered with the connection.
+ *     id entered with the connection, its place drawn where order matters.
  *  2. request_run, on a worker: the handler, unless the client has cancelled or gone meanwhile.
  *  3. Its result or error goes out as one line, with a passed descriptor if there is one.
  *  4. The id leaves the connection, and the request is freed: only its worker ever does that.
@@ -22,6 +22,7 @@ struct rpc_request {
     struct connection *connection;
     const struct request_service *service;
     const struct rpc_method *method;
+    void *place; /* among those that must not overtake it; NULL: none */
     struct message_call message;
     int passed_fd; /* -1: none */
 };
@@ -73,6 +74,9 @@ static struct buf respond(struct rpc_request *request)
 
 static void request_free(struct rpc_request *request)
 {
+    if (request->place != NULL) {
+        request->service->leave(request->service->context, request->place);
+    }
     message_call_free(&request->message);
     free(request);
 }
@@ -139,6 +143,9 @@ static int begin(const struct request_service *service, struct connection *conne
     }
     request->message = *message;
     *message = (struct message_call){0};
+    if (method->in_order && service->arrive != NULL) {
+        request->place = service->arrive(service->context, request->message.params);
+    }
     pool_submit(service->pool, request_run, request);
     return 0;
 }
@@ -177,6 +184,11 @@ void request_receive(const struct request_service *service, struct connection *c
 bool rpc_request_cancelled(struct rpc_request *request)
 {
     return atomic_load(&request->call.cancelled);
+}
+
+void *rpc_request_place(struct rpc_request *request)
+{
+    return request->place;
 }
 
 void rpc_request_notify(struct rpc_request *request, const char *method, json_t *params)

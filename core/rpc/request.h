@@ -9,6 +9,8 @@
 struct request_service {
     const struct rpc_method *methods; /* ended by a row without a name */
     void *context;
+    void *(*arrive)(void *context, const json_t *params);
+    void (*leave)(void *context, void *place);
     struct pool *pool;
 };
 

@@ -165,7 +165,11 @@ struct rpc_server *rpc_server_new(struct loop *loop, const struct rpc_server_opt
         .path = xstrdup(options->socket_path),
         .mode = options->mode,
         .fd = -1,
-        .service = {.methods = options->methods, .context = options->context, .pool = pool},
+        .service = {.methods = options->methods,
+                    .context = options->context,
+                    .arrive = options->arrive,
+                    .leave = options->leave,
+                    .pool = pool},
         .connections = {.loop = loop, .pool = pool, .receive = on_line, .context = server},
     };
     if (start_listening(server, err) < 0) {
@@ -205,4 +209,9 @@ void rpc_server_free(struct rpc_server *server)
 void rpc_server_defer(struct rpc_server *server, void (*fn)(void *context), void *context)
 {
     pool_submit(server->service.pool, fn, context);
+}
+
+unsigned int rpc_server_jobs(struct rpc_server *server)
+{
+    return pool_jobs(server->service.pool);
 }

@@ -24,6 +24,7 @@ typedef int (*rpc_handler)(void *context, struct rpc_request *request, const jso
 struct rpc_method {
     const char *name;
     rpc_handler handler;
+    bool in_order; /* its requests are given a place as they come in */
 };
 
 struct rpc_server_options {
@@ -31,6 +32,11 @@ struct rpc_server_options {
     mode_t mode;                      /* of the socket: 0600, or 0660 with a group */
     const struct rpc_method *methods; /* ended by a row without a name */
     void *context;
+    /* Workers overtake one another. For methods that are `in_order` a place is drawn on the loop's
+     * thread, in the order in which requests come, whatever their connection; it is given back on the
+     * worker when the request has ended. NULL, and a place that is NULL: none. */
+    void *(*arrive)(void *context, const json_t *params);
+    void (*leave)(void *context, void *place);
 };
 
 /* Refuses to replace the socket of a live daemon; a dead one's is removed (the caller holds the
@@ -43,6 +49,7 @@ void rpc_server_free(struct rpc_server *server);
 
 /* For handlers, from their own thread or any other while the request runs. */
 bool rpc_request_cancelled(struct rpc_request *request); /* asked to end, or the client is gone */
+void *rpc_request_place(struct rpc_request *request);    /* what `arrive` has drawn for it */
 void rpc_request_notify(struct rpc_request *request, const char *method,
                         json_t *params);                       /* adds "id"; steals */
 void rpc_request_pass_fd(struct rpc_request *request, int fd); /* with the response; takes the fd */
@@ -54,5 +61,7 @@ void rpc_request_wake(struct rpc_request *request);
 
 /* Runs `fn` on a worker of the same pool: work that begins in the daemon itself. Any thread. */
 void rpc_server_defer(struct rpc_server *server, void (*fn)(void *context), void *context);
+/* How many requests and deferred functions wait or run. */
+unsigned int rpc_server_jobs(struct rpc_server *server);
 
 #endif

@@ -24,6 +24,7 @@ struct waiter {
     int *count;
     int number;
     pthread_t thread;
+    struct key_place place;
 };
 
 static void *wait_and_note(void *context)
@@ -53,7 +54,7 @@ static void test_first_come_first_served(void **state)
     int count = 0;
     struct key_lock *held = key_lock_take(locks, "vm", "a");
     for (int i = 0; i < WAITERS; i++) {
-        waiters[i] = (struct waiter){locks, order, &count, i, 0};
+        waiters[i] = (struct waiter){locks, order, &count, i, 0, {0}};
         assert_int_equal(pthread_create(&waiters[i].thread, NULL, wait_and_note, &waiters[i]), 0);
         await_users(locks, (unsigned)i + 2);
     }
@@ -85,6 +86,41 @@ static void test_keys_do_not_wait_for_one_another(void **state)
     key_lock_release(image);
     a = b = image = NULL;
     key_lock_release(NULL);
+    key_locks_free(locks);
+}
+
+static void *use_and_note(void *context)
+{
+    struct waiter *waiter = context;
+    AUTO_KEY_LOCK struct key_lock *lock = key_place_use(&waiter->place);
+    waiter->order[(*waiter->count)++] = waiter->number;
+    return NULL;
+}
+
+/* Whoever wakes first: the order is that in which the places were drawn. One is left unused. */
+static void test_places_keep_their_order(void **state)
+{
+    (void)state;
+    struct key_locks *locks = key_locks_new();
+    struct waiter waiters[WAITERS];
+    int order[WAITERS] = {0};
+    int count = 0;
+    for (int i = 0; i < WAITERS; i++) {
+        waiters[i] = (struct waiter){locks, order, &count, i, 0, key_lock_join(locks, "vm", "a")};
+    }
+    assert_int_equal(key_lock_users(locks, "vm", "a"), WAITERS);
+    for (int i = WAITERS - 1; i > 0; i--) {
+        assert_int_equal(pthread_create(&waiters[i].thread, NULL, use_and_note, &waiters[i]), 0);
+    }
+    key_place_leave(&waiters[0].place);
+    for (int i = 1; i < WAITERS; i++) {
+        (void)pthread_join(waiters[i].thread, NULL);
+        assert_int_equal(order[i - 1], i);
+    }
+    assert_int_equal(count, WAITERS - 1);
+    assert_null(key_place_use(&waiters[1].place)); /* used */
+    assert_null(key_place_use(NULL));
+    assert_int_equal(key_lock_users(locks, "vm", "a"), 0);
     key_locks_free(locks);
 }
 
@@ -124,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_come_first_served),
+        cmocka_unit_test(test_places_keep_their_order),
         cmocka_unit_test(test_keys_do_not_wait_for_one_another),
         cmocka_unit_test(test_one_at_a_time),
     };

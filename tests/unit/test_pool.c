@@ -43,6 +43,7 @@ static void as_many_threads_as_jobs(void **state)
         }
     }
     pool_drain(crowd.pool);
+    assert_int_equal(pool_jobs(crowd.pool), 0);
     assert_int_equal(atomic_load(&crowd.done), 20 * THREADS);
     pool_free(crowd.pool);
     pthread_barrier_destroy(&crowd.meeting);
