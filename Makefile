@@ -129,7 +129,7 @@ quickstart:
 	@$(MAKE) --no-print-directory -s -j2 all
 	@BUILD=$(BUILD) share/build/quickstart.sh
 
-CHECK_GROUPS ?= headers arrows unit asan tsan fuzz faults integration integration-asan integration-tsan testbed
+CHECK_GROUPS ?= headers arrows unit asan tsan fuzz faults load load-tsan integration integration-asan integration-tsan testbed
 check:
 	@share/build/packages.sh build run images test
 	@$(MAKE) --no-print-directory -s -j2 all tests

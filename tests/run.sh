@@ -8,6 +8,9 @@ cd "$(dirname "$0")/.." || exit 1
 build=$(realpath "${BUILD:-build}")
 export BANGER_BUILD=$build CMOCKA_MESSAGE_OUTPUT=TAP
 
+tsan="halt_on_error=1 suppressions=$PWD/tests/tsan.supp"
+under_tsan='every answer fits|come in the order' # of the load tests: those in which many threads meet
+
 passed=0 failed=0 skipped=0
 failures=()
 
@@ -95,11 +98,14 @@ for group in "$@"; do
   case "$group" in
     unit) unit_of "$build" ;;
     asan) ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1 unit_of "$build/asan" ;;
-    tsan) TSAN_OPTIONS=halt_on_error=1 unit_of "$build/tsan" ;;
+    tsan) TSAN_OPTIONS=$tsan unit_of "$build/tsan" ;;
     headers) tap headers single "public headers stand alone, as C11 and C++17" share/build/headers.sh ;;
     arrows) tap arrows single "includes point down" share/build/arrows.sh ;;
     fuzz) fuzz_smoke ;;
     faults) tap faults patient 1200 bats --tap tests/faults ;;
+    load) tap load patient 1200 bats --tap tests/load ;;
+    load-tsan) BANGER_BUILD=$build/tsan LOAD_OPERATIONS=${LOAD_OPERATIONS:-3000} TSAN_OPTIONS=$tsan \
+      tap load-tsan patient 1200 bats --tap -f "$under_tsan" tests/load ;;
     integration) tap integration patient 2400 bats --tap tests/integration ;;
     testbed) BUILD=$build tap testbed tests/testbed/suite.sh ;;
     integration-asan) integration_of "$build/asan" ;;

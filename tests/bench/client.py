@@ -1,8 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The control protocol, as small as a benchmark needs it (core/rpc/protocol.h)."""
+"""The control protocol, as small as tests and benchmarks need it (core/rpc/protocol.h)."""
 import array
 import json
 import socket
+
+
+class Refused(RuntimeError):
+    """An answer that is an error."""
+
+    def __init__(self, method, error):
+        super().__init__(f"{method}: {error['message']}")
+        self.name = error["data"]["name"]
+        self.said = error["message"]
 
 
 class Client:
@@ -28,20 +37,37 @@ class Client:
         line, self.pending = self.pending.split(b"\n", 1)
         return json.loads(line)
 
-    def call(self, method, params):
+    def _send(self, message):
+        self.socket.sendall(json.dumps(dict(message, jsonrpc="2.0")).encode() + b"\n")
+
+    def begin(self, method, params):
+        """Sends a request, whose number it returns."""
         self.last_id += 1
-        message = {"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}
-        self.socket.sendall(json.dumps(message).encode() + b"\n")
+        self._send({"id": self.last_id, "method": method, "params": params})
+        return self.last_id
+
+    def cancel(self, number):
+        self._send({"method": "cancel", "params": {"id": number}})
+
+    def heard(self):
+        """The next message, whatever it is."""
+        return self._line()
+
+    def call(self, method, params):
+        number = self.begin(method, params)
         while True:
             answer = self._line()
-            if "method" in answer:
-                continue
-            if "error" in answer:
-                raise RuntimeError(f"{method}: {answer['error']['message']}")
-            return answer["result"]
+            if answer.get("id") == number and "method" not in answer:
+                return taken(method, answer)
 
     def stream(self, method, params):
         """A call whose answer passes a descriptor: the socket."""
         self.fd = None
         self.call(method, params)
         return socket.socket(fileno=self.fd)
+
+
+def taken(method, answer):
+    if "error" in answer:
+        raise Refused(method, answer["error"])
+    return answer["result"]
