@@ -37,12 +37,13 @@ CORE_DIRS := base host store config capability image guest lifecycle rpc
 CORE_SRC := $(foreach d,$(CORE_DIRS),$(wildcard core/$(d)/*.c)) core/agent/frame.c
 DAEMON_SRC := $(wildcard core/daemon/*.c)
 CLI_SRC := $(wildcard core/cli/*.c)
+ISOLATE_SRC := $(wildcard core/isolate/*.c)
 AGENT_SRC := $(wildcard core/agent/*.c)
 PLUGINS := $(notdir $(patsubst %/,%,$(dir $(wildcard plugins/*/plugin.c))))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 CORE_LIB := $(BUILD)/libcore.a
-PROGRAMS := $(BUILD)/bin/banger $(BUILD)/bin/bangerd $(BUILD)/bin/banger-agent
+PROGRAMS := $(BUILD)/bin/banger $(BUILD)/bin/bangerd $(BUILD)/bin/banger-agent $(BUILD)/bin/banger-plugin
 PLUGIN_FILES := $(PLUGINS:%=$(BUILD)/plugins/%.so)
 KIT_LIB := $(BUILD)/lib/libbanger-test.a
 
@@ -73,6 +74,11 @@ $(BUILD)/bin/bangerd: $(call obj,$(DAEMON_SRC)) $(CORE_LIB)
 $(BUILD)/bin/banger: $(call obj,$(CLI_SRC)) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD      $@)$(CC) $(BASE_LDFLAGS) $(call obj,$(CLI_SRC)) $(CORE_LIB) $(shell pkg-config --libs jansson libarchive) -o $@
+
+# The process of an isolated plugin has little of ours, so that what it maps is the plugin's.
+$(BUILD)/bin/banger-plugin: $(call obj,$(ISOLATE_SRC)) $(CORE_LIB)
+	@mkdir -p $(@D)
+	$(call say,LD      $@)$(CC) $(BASE_LDFLAGS) $(call obj,$(ISOLATE_SRC)) $(CORE_LIB) $(shell pkg-config --libs jansson) -ldl -o $@
 
 # The agent runs in guests of any kind: static, without a libc of the guest's, and small.
 # musl's wrapper hides the kernel's headers, which the agent needs (vm_sockets, virtio ids).
@@ -168,7 +174,7 @@ install: all
 	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(LIBEXECDIR) $(PLUGINDIR) $(PREFIX)/include/banger \
 	  $(PREFIX)/lib/pkgconfig $(DOCDIR) $(MANDIR)/man1 $(UNITDIR)/system $(UNITDIR)/user)
 	install -m 755 $(BUILD)/bin/banger $(DESTDIR)$(PREFIX)/bin/
-	install -m 755 $(BUILD)/bin/bangerd $(BUILD)/bin/banger-agent $(DESTDIR)$(LIBEXECDIR)/
+	install -m 755 $(BUILD)/bin/bangerd $(BUILD)/bin/banger-agent $(BUILD)/bin/banger-plugin $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 $(PLUGIN_FILES) $(DESTDIR)$(PLUGINDIR)/
 	install -m 644 include/banger/*.h $(DESTDIR)$(PREFIX)/include/banger/
 	install -m 644 README.md CHANGELOG.md COPYING share/doc/*.md share/config/config.lua $(DESTDIR)$(DOCDIR)/

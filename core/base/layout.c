@@ -152,6 +152,11 @@ char *layout_daemon_log(const struct layout *layout)
     return str_format("%s/bangerd.log", layout->state_dir);
 }
 
+char *layout_plugin_program(const struct layout *layout)
+{
+    return str_format("%s/banger-plugin", layout->libexec_dir);
+}
+
 char *layout_vm_dir(const struct layout *layout, const char *vm_id)
 {
     return str_format("%s/vms/%s", layout->state_dir, vm_id);

@@ -20,7 +20,7 @@ struct layout {
     char *run_dir;
     char *cache_dir;
     char *plugin_dir;  /* the bundled plugins: beside the executable when run in place */
-    char *libexec_dir; /* bangerd and banger-agent */
+    char *libexec_dir; /* bangerd, banger-agent, banger-plugin */
     char *share_dir;   /* templates and examples; NULL: not found */
 };
 
@@ -35,6 +35,7 @@ char *layout_config_file(const struct layout *layout);    /* config.lua */
 char *layout_database(const struct layout *layout);       /* state/banger.db */
 char *layout_control_socket(const struct layout *layout); /* run/bangerd.sock */
 char *layout_daemon_log(const struct layout *layout);     /* state/bangerd.log */
+char *layout_plugin_program(const struct layout *layout); /* libexec/banger-plugin */
 char *layout_vm_dir(const struct layout *layout, const char *vm_id);
 char *layout_vm_run_dir(const struct layout *layout, const char *vm_id);
 char *layout_image_dir(const struct layout *layout, const char *image_id);

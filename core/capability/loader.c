@@ -4,9 +4,9 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "capability/descriptor.h"
+#include "capability/map.h"
 #include "capability/policy.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -56,30 +56,6 @@ static char *safe_target(const char *path, banger_error *err)
     return STEAL(target);
 }
 
-/* Maps the file, for good: hooks of it may be running whenever we might want to unload it. */
-static const struct banger_plugin *open_plugin(const char *path, banger_error *err)
-{
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (handle == NULL) {
-        (void)error_set(err, BANGER_EINVALID, "it cannot be loaded: %s", dlerror());
-        return NULL;
-    }
-    banger_plugin_entry entry = NULL;
-    void *symbol = dlsym(handle, BANGER_PLUGIN_SYMBOL);
-    memcpy(&entry, &symbol, sizeof(entry)); /* POSIX's way from an object to a function pointer */
-    if (entry == NULL) {
-        (void)error_set(err, BANGER_EINVALID, "it exports no '%s'", BANGER_PLUGIN_SYMBOL);
-        (void)error_hint(err, "define it with BANGER_PLUGIN(&descriptor)");
-        return NULL;
-    }
-    const struct banger_plugin *plugin = entry();
-    if (plugin == NULL) {
-        (void)error_set(err, BANGER_EINVALID, "its '%s' returned no descriptor",
-                        BANGER_PLUGIN_SYMBOL);
-    }
-    return plugin;
-}
-
 /* Whether the policy of the plugin that is named like the file switches it off: then not even its
  * constructors run. */
 static bool file_disabled(const char *path, const json_t *policies)
@@ -91,26 +67,78 @@ static bool file_disabled(const char *path, const json_t *policies)
     return policy_disables(json_object_get(policies, name));
 }
 
-static int load_file(struct registry *registry, const char *path, const json_t *policies,
-                     banger_error *err)
+static const json_t *policy_of(const struct loader *loader, const char *name)
 {
-    AUTO_FREE char *target = safe_target(path, err);
-    const struct banger_plugin *plugin = target != NULL ? open_plugin(target, err) : NULL;
+    return json_object_get(loader->policies, name);
+}
+
+static int load_isolated(const struct loader *loader, const char *path, struct isolate *isolate,
+                         banger_error *err)
+{
+    const json_t *policy = policy_of(loader, isolate_plugin(isolate)->name);
+    return registry_add_isolated(loader->registry, isolate, path, policy, err);
+}
+
+/* What the plugin says that it is, from a process of its own. NULL: it failed. */
+static struct isolate *open_isolated(const struct loader *loader, const char *target,
+                                     banger_error *err)
+{
+    const struct isolate_limits limits = {.program = loader->isolator};
+    struct isolate *isolate = isolate_open(target, &limits, err);
+    if (isolate != NULL && descriptor_check(isolate_plugin(isolate), err) < 0) {
+        isolate_close(STEAL(isolate));
+    }
+    return isolate;
+}
+
+static bool wants_isolation(const struct banger_plugin *plugin)
+{
+    return BANGER_HAS(plugin, flags) && (plugin->flags & BANGER_PLUGIN_ISOLATED) != 0;
+}
+
+/* `target` is mapped, and stays so unless it is to be elsewhere. */
+static int load_here(const struct loader *loader, const char *path, const char *target,
+                     bool may_move, banger_error *err)
+{
+    void *handle = NULL;
+    const struct banger_plugin *plugin = map_open(target, &handle, err);
     if (plugin == NULL || descriptor_check(plugin, err) < 0) {
         return -1;
     }
-    const json_t *policy = json_object_get(policies, plugin->name);
-    return registry_add(registry, plugin, path, policy, err);
+    const json_t *policy = policy_of(loader, plugin->name);
+    if (!may_move || policy_disables(policy) || !policy_isolates(policy, wants_isolation(plugin))) {
+        return registry_add(loader->registry, plugin, path, policy, err);
+    }
+    map_drop(handle);
+    struct isolate *isolate = open_isolated(loader, target, err);
+    return isolate != NULL ? load_isolated(loader, path, isolate, err) : -1;
 }
 
-int loader_load_file(struct registry *registry, const char *path, const json_t *policies,
-                     banger_error *err)
+/* A stranger's file is not mapped here before the site has said so, under the plugin's name. */
+static int load_elsewhere(const struct loader *loader, const char *path, const char *target,
+                          banger_error *err)
 {
-    if (file_disabled(path, policies)) {
+    struct isolate *isolate = open_isolated(loader, target, err);
+    if (isolate == NULL) {
+        return -1;
+    }
+    if (policy_isolates(policy_of(loader, isolate_plugin(isolate)->name), true)) {
+        return load_isolated(loader, path, isolate, err);
+    }
+    isolate_close(isolate);
+    return load_here(loader, path, target, false, err);
+}
+
+int loader_load_file(const struct loader *loader, const char *path, banger_error *err)
+{
+    if (file_disabled(path, loader->policies)) {
         return 0;
     }
-    return load_file(registry, path, policies, err) < 0 ? error_prefix(err, "plugin %s: ", path)
-                                                        : 0;
+    AUTO_FREE char *target = safe_target(path, err);
+    int result = target == NULL    ? -1
+                 : loader->bundled ? load_here(loader, path, target, true, err)
+                                   : load_elsewhere(loader, path, target, err);
+    return result < 0 ? error_prefix(err, "plugin %s: ", path) : 0;
 }
 
 static int is_plugin_file(const struct dirent *entry)
@@ -123,8 +151,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name); /* not the locale's order */
 }
 
-int loader_load_dir(struct registry *registry, const char *dir, const json_t *policies,
-                    banger_error *err)
+int loader_load_dir(const struct loader *loader, const char *dir, banger_error *err)
 {
     if (check_owner(dir, S_IFDIR, err) < 0) {
         return error_prefix(err, "plugin folder: ");
@@ -138,7 +165,7 @@ int loader_load_dir(struct registry *registry, const char *dir, const json_t *po
     for (int i = 0; i < count; i++) {
         if (result == 0) {
             AUTO_FREE char *path = str_format("%s/%s", dir, entries[i]->d_name);
-            result = loader_load_file(registry, path, policies, err);
+            result = loader_load_file(loader, path, err);
         }
         free(entries[i]);
     }
