@@ -48,6 +48,7 @@ void capability_unref(struct capability *capability)
         return;
     }
     struct capability *carrier = capability->carrier;
+    isolate_close(capability->isolate);
     free(capability->origin);
     free((banger_error *)capability->broken);
     json_decref(capability->config);

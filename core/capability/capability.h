@@ -11,6 +11,7 @@
 #define CAPABILITY_CAPABILITY_H
 
 #include "base/error.h"
+#include "capability/isolate.h"
 #include "capability/tally.h"
 
 #include <banger/plugin.h>
@@ -39,9 +40,10 @@ struct standing {
 struct capability {
     const struct banger_plugin *plugin; /* a copy of full size: no field needs BANGER_HAS */
     struct capability *carrier;         /* in whose code its hooks are; NULL: in its own */
-    char *origin;                       /* the .so file, the script, or "built-in" */
-    const banger_error *broken;         /* why it cannot be used; NULL: it can */
-    enum on_error on_error;             /* from the configuration */
+    struct isolate *isolate; /* the processes that its code is in; NULL: ours, or its carrier's */
+    char *origin;            /* the .so file, the script, or "built-in" */
+    const banger_error *broken; /* why it cannot be used; NULL: it can */
+    enum on_error on_error;     /* from the configuration */
     int64_t timeout_ms;
     int order;      /* place in the configuration's order; INT_MAX: not listed */
     json_t *config; /* the plugin's keys, checked and completed; never NULL */
@@ -59,6 +61,12 @@ struct capability {
 struct capability *capability_new(const char *origin);
 struct capability *capability_ref(struct capability *capability);
 void capability_unref(struct capability *capability);
+
+/* Where the code of its hooks runs, its carrier's or its own; NULL: in our process. */
+static inline struct isolate *capability_isolate(const struct capability *capability)
+{
+    return capability->carrier != NULL ? capability->carrier->isolate : capability->isolate;
+}
 
 /* Takes the descriptor in; see descriptor_adopt. */
 int capability_adopt(struct capability *capability, const struct banger_plugin *plugin,

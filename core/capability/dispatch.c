@@ -226,6 +226,15 @@ static bool run_end_step(struct run *run)
     return in_time;
 }
 
+/* In our process, or in one of its own. */
+static int step_call(const struct step *step, struct banger_call *call)
+{
+    const struct banger_host *host = record_host_for(call);
+    struct isolate *isolate = capability_isolate(step->capability);
+    return isolate != NULL ? isolate_call(isolate, step->function, host, call)
+                           : step->function(host, call);
+}
+
 /* Runs steps until there is none, one fails for good, or one was abandoned (false). */
 static bool run_steps(struct run *run)
 {
@@ -234,7 +243,7 @@ static bool run_steps(struct run *run)
     while ((step = run_begin(run, now)) != NULL) {
         struct capability *capability = step->capability;
         int64_t began = now;
-        int result = step->function(record_host_for(&run->call), &run->call);
+        int result = step_call(step, &run->call);
         if (!run_end_step(run)) {
             record_drop(&run->call);
             (void)atomic_fetch_sub(&capability->standing->stuck, 1);

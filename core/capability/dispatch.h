@@ -8,7 +8,7 @@
  * 2. When a deadline passes, the helper thread is abandoned: its call is marked over (every host
  *    function then fails), the capability is marked stuck (nothing is dispatched to it until it
  *    returns), and the operation goes on with the failure. A plugin in our process cannot be
- * stopped; it can be left behind.
+ * stopped; it can be left behind. (One in processes of its own has its process ended, just before.)
  * 3. What hooks see and change (the scope) is reference-counted and locked for that reason.
  * 4. A capability may change nothing in `check` and `contributeMachineConfig` (a provider: `check`
  *    and `contribute`): host functions with effects fail there.

@@ -11,6 +11,7 @@
 
 #define KEY_NAME_MAX 63
 #define TIMEOUT_MIN_MS 1
+#define MEMORY_MIN (INT64_C(32) * 1024 * 1024)
 #define TIMEOUT_MAX_MS (INT64_C(24) * 3600 * 1000)
 
 #define KEY(key_name, key_type, ...)                                                               \
@@ -24,8 +25,17 @@ static const struct banger_config_key policy_keys[] = {
     KEY("on_error", STRING, .default_value = "abort"),
     KEY("timeout", DURATION, .minimum = TIMEOUT_MIN_MS, .maximum = TIMEOUT_MAX_MS),
     KEY("order", INT, .minimum = -1000000, .maximum = 1000000),
-    KEY("isolate", BOOL, .default_value = "false"),
+    KEY("isolate", BOOL),
+    KEY("process_memory", SIZE, .default_value = "512M", .minimum = MEMORY_MIN,
+        .maximum = INT64_MAX),
 };
+
+bool policy_isolates(const json_t *policy, bool unless_said)
+{
+    const json_t *said = json_object_get(policy, "isolate");
+    return json_is_boolean(said) ? json_is_true(said)
+                                 : unless_said; /* policy_apply wants a boolean */
+}
 
 bool policy_disables(const json_t *policy)
 {
@@ -119,11 +129,13 @@ int policy_apply(struct capability *capability, const json_t *policy, int64_t de
     if (config == NULL || apply_common(capability, config, default_timeout_ms, err) < 0) {
         return -1;
     }
-    if (json_get_bool(config, "isolate", false)) {
-        (void)error_set(err, BANGER_EUNSUPPORTED,
-                        "plugins.%s: isolate: this banger runs every plugin in its own process",
-                        plugin->name);
-        return error_hint(err, "remove isolate, or set it to false");
+    if (capability->isolate == NULL && json_get_bool(config, "isolate", false)) {
+        return error_set(err, BANGER_EUNSUPPORTED,
+                         "plugins.%s: isolate: its code is not in a plugin file of its own",
+                         plugin->name);
+    }
+    if (capability->isolate != NULL) {
+        isolate_set_memory(capability->isolate, json_get_int(config, "process_memory", 0));
     }
     for (size_t i = 0; i < COUNT_OF(policy_keys); i++) {
         (void)json_object_del(config, policy_keys[i].name);

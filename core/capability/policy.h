@@ -7,7 +7,9 @@
  *   on_error = "abort" | "warn" what a failed hook means for the operation
  *   timeout = "10s"             how long one hook may take
  *   order = 10                  its place among plugins that after/before leave free
- *   isolate = true              run it in another process
+ *   isolate = true | false      run it in processes of its own; what it is without that word is the loader's
+ *                               to say
+ *   process_memory = "512M"     what one of those may have
  */
 #ifndef CAPABILITY_POLICY_H
 #define CAPABILITY_POLICY_H
@@ -16,6 +18,8 @@
 
 /* Whether the table switches the plugin off. */
 bool policy_disables(const json_t *policy);
+/* Whether it, or else `unless_said`, has the plugin run in processes of its own. */
+bool policy_isolates(const json_t *policy, bool unless_said);
 
 /* Checks the plugin's declared keys and the table, and sets the capability's on_error, timeout_ms,
  * order and config. `policy` may be NULL. */

@@ -133,13 +133,12 @@ static void append(struct registry *registry, struct capability *capability)
     lineup_unref(STEAL(registry->lineup)); /* another is made when it is asked for */
 }
 
-int registry_add(struct registry *registry, const struct banger_plugin *plugin, const char *origin,
-                 const json_t *policy, banger_error *err)
+/* Steals `isolate`; NULL: the plugin is in our process. */
+static int add(struct registry *registry, const struct banger_plugin *plugin,
+               struct isolate *isolate, const char *origin, const json_t *policy, banger_error *err)
 {
-    if (policy_disables(policy)) {
-        return 0;
-    }
     struct capability *capability = capability_new(origin);
+    capability->isolate = isolate;
     if (capability_adopt(capability, plugin, err) < 0 ||
         check_duplicate(registry, capability->plugin->name, err) < 0 ||
         policy_apply(capability, policy, registry->timeout_ms, err) < 0 ||
@@ -149,6 +148,22 @@ int registry_add(struct registry *registry, const struct banger_plugin *plugin, 
     }
     append(registry, capability);
     return 0;
+}
+
+int registry_add(struct registry *registry, const struct banger_plugin *plugin, const char *origin,
+                 const json_t *policy, banger_error *err)
+{
+    return policy_disables(policy) ? 0 : add(registry, plugin, NULL, origin, policy, err);
+}
+
+int registry_add_isolated(struct registry *registry, struct isolate *isolate, const char *origin,
+                          const json_t *policy, banger_error *err)
+{
+    if (policy_disables(policy)) {
+        isolate_close(isolate);
+        return 0;
+    }
+    return add(registry, isolate_plugin(isolate), isolate, origin, policy, err);
 }
 
 int registry_add_broken(struct registry *registry, const char *name, const char *origin,

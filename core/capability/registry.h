@@ -34,6 +34,9 @@ int registry_add(struct registry *registry, const struct banger_plugin *plugin, 
  * a wrong policy, is an error all the same. */
 int registry_add_broken(struct registry *registry, const char *name, const char *origin,
                         const json_t *policy, const banger_error *why, banger_error *err);
+/* The same of a plugin in processes of its own. Steals `isolate`, on failure too. */
+int registry_add_isolated(struct registry *registry, struct isolate *isolate, const char *origin,
+                          const json_t *policy, banger_error *err);
 /* Sorts by after/before, then configured order, then name. Cycle (named whole), unknown names. */
 int registry_resolve(struct registry *registry, banger_error *err);
 

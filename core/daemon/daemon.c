@@ -79,13 +79,16 @@ static int load_plugins(struct daemon *daemon, banger_error *err)
     const json_t *policies = json_object_get(daemon->config, "plugins");
     daemon->registry = registry_new();
     registry_set_timeout(daemon->registry, json_get_int(daemon->config, "hook_timeout", 0));
-    if (loader_load_dir(daemon->registry, daemon->layout.plugin_dir, policies, err) < 0) {
+    AUTO_FREE char *isolator = layout_plugin_program(&daemon->layout);
+    struct loader loader = {daemon->registry, policies, isolator, .bundled = true};
+    if (loader_load_dir(&loader, daemon->layout.plugin_dir, err) < 0) {
         return -1;
     }
+    loader.bundled = false;
     size_t i = 0;
     json_t *dir = NULL;
     json_array_foreach (json_object_get(daemon->config, "plugin_dirs"), i, dir) {
-        if (loader_load_dir(daemon->registry, json_string_value(dir), policies, err) < 0) {
+        if (loader_load_dir(&loader, json_string_value(dir), err) < 0) {
             return -1;
         }
     }

@@ -87,17 +87,33 @@ static json_t *provided_kinds(const struct capability *capability)
     return kinds;
 }
 
+/* Of one in processes of its own: how many there are, and how many have ended as they should not. */
+static void view_processes(const struct capability *capability, json_t *view)
+{
+    struct isolate *isolate = capability_isolate(capability);
+    (void)json_object_set_new(view, "isolated", json_boolean(isolate != NULL));
+    if (isolate != NULL) {
+        struct isolate_counts counts = isolate_count(isolate);
+        (void)json_object_set_new(view, "processes", json_integer(counts.processes));
+        (void)json_object_set_new(view, "ended_badly",
+                                  json_integer((json_int_t)counts.ended_badly));
+    }
+}
+
 static json_t *plugin_view(const struct capability *capability)
 {
     const struct banger_plugin *plugin = capability->plugin;
     const char *carrier = capability->carrier != NULL ? capability->carrier->plugin->name : NULL;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:s, s:I, s:b, s:o}", "name",
-                     plugin->name, "version", plugin->version, "summary", plugin->summary,
-                     "license", plugin->license, "origin", capability->origin, "carrier", carrier,
-                     "provides", provided_kinds(capability), "hooks", hook_counters(capability),
-                     "on_error", capability->on_error == ON_ERROR_WARN ? "warn" : "abort",
-                     "timeout_ms", (json_int_t)capability->timeout_ms, "stuck",
-                     atomic_load(&capability->standing->stuck), "broken", broken_view(capability));
+    json_t *view =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:s, s:I, s:b, s:o}", "name",
+                  plugin->name, "version", plugin->version, "summary", plugin->summary, "license",
+                  plugin->license, "origin", capability->origin, "carrier", carrier, "provides",
+                  provided_kinds(capability), "hooks", hook_counters(capability), "on_error",
+                  capability->on_error == ON_ERROR_WARN ? "warn" : "abort", "timeout_ms",
+                  (json_int_t)capability->timeout_ms, "stuck",
+                  atomic_load(&capability->standing->stuck), "broken", broken_view(capability));
+    view_processes(capability, view);
+    return view;
 }
 
 METHOD(method_plugin_list)

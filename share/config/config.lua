@@ -56,6 +56,7 @@ return {
     --   on_error = "abort",  -- what a failed hook means: "abort" the operation, or "warn"
     --   timeout = "10s",     -- for each of its hooks; not set: hook_timeout
     --   order = 10,          -- its place among plugins that after/before leave free
+    --   isolate = true,      -- in processes of its own (the default outside the bundled folder)
     --   quiet = true,        -- one of its own keys
     -- },
   },

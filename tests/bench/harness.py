@@ -46,6 +46,7 @@ class Bench(Figures):
         """`inside`: a command that ends by executing its arguments, in a place of its own."""
         with open(f"{self.home}/config.lua", "w", encoding="utf-8") as config:
             config.write(f'return {{ vm = {{ network = "{network}" }}, '
+                         'plugins = { stub = { isolate = false } }, '
                          f'plugin_dirs = {{ "{self.build}/tests/stub" }} }}\n')
         ready, told = os.pipe()
         log = open(f"{self.home}/bangerd.log", "ab")

@@ -32,7 +32,7 @@ class Home:
         os.makedirs(path, exist_ok=True)
         with open(f"{path}/config.lua", "w", encoding="utf-8") as config:
             config.write('return { vm = { network = "bridge", vmm = "stub" }, '
-                         'plugins = { bridge = { pool = 1 } }, '
+                         'plugins = { bridge = { pool = 1 }, stub = { isolate = false } }, '
                          f'plugin_dirs = {{ "{build}/tests/stub" }} }}\n')
 
     def provide(self):

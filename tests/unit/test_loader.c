@@ -20,11 +20,13 @@
 struct place {
     char folder[32];
     struct registry *registry;
+    bool isolated; /* the folder's plugins are strangers': in processes of their own */
 };
 
-static int make_place(void **state)
+static int make_place_of(void **state, bool isolated)
 {
     struct place *place = xcalloc(1, sizeof(*place));
+    place->isolated = isolated;
     (void)snprintf(place->folder, sizeof(place->folder), "/tmp/banger-loader-XXXXXX");
     if (mkdtemp(place->folder) == NULL) {
         return -1;
@@ -32,6 +34,16 @@ static int make_place(void **state)
     place->registry = registry_new();
     *state = place;
     return 0;
+}
+
+static int make_place(void **state)
+{
+    return make_place_of(state, false);
+}
+
+static int make_strange_place(void **state)
+{
+    return make_place_of(state, true);
 }
 
 static int remove_place(void **state)
@@ -62,11 +74,22 @@ static void install(const struct place *place, const char *fixture, const char *
     }
 }
 
+static int load(const struct place *place, const char *folder, const json_t *policies,
+                banger_error *err)
+{
+    AUTO_FREE char *isolator =
+        str_format("%s/bin/banger-plugin", str_or(getenv("BANGER_BUILD"), "build"));
+    AUTO_FREE char *program = realpath(isolator, NULL);
+    assert_non_null(program);
+    const struct loader loader = {place->registry, policies, program, .bundled = !place->isolated};
+    return loader_load_dir(&loader, folder, err);
+}
+
 static void loaded(const struct place *place, const char *policies_text)
 {
     AUTO_JSON json_t *policies = json_loads(policies_text, 0, NULL);
     banger_error err = BANGER_ERROR_INIT;
-    if (loader_load_dir(place->registry, place->folder, policies, &err) < 0) {
+    if (load(place, place->folder, policies, &err) < 0) {
         fail_msg("%s", err.message);
     }
 }
@@ -74,7 +97,7 @@ static void loaded(const struct place *place, const char *policies_text)
 static void refused(const struct place *place, enum banger_code code, const char *why)
 {
     banger_error err = BANGER_ERROR_INIT;
-    int result = loader_load_dir(place->registry, place->folder, NULL, &err);
+    int result = load(place, place->folder, NULL, &err);
     if (result == 0 || err.code != code || strstr(err.message, why) == NULL) {
         fail_msg("got '%s' (%d), expected '%s'", err.message, err.code, why);
     }
@@ -249,14 +272,18 @@ static void folder_must_be_there(void **state)
 {
     struct place *place = *state;
     banger_error err = BANGER_ERROR_INIT;
-    assert_int_equal(loader_load_dir(place->registry, "/nonexistent", NULL, &err), -1);
+    assert_int_equal(load(place, "/nonexistent", NULL, &err), -1);
     assert_int_equal(err.code, BANGER_ENOTFOUND);
     AUTO_FREE char *path = path_in(place, "dir.so");
     assert_int_equal(mkdir(path, 0755), 0);
     refused(place, BANGER_EINVALID, "dir.so is not a regular file");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_place, remove_place)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, make_place, remove_place),                               \
+    {                                                                                              \
+#name "_isolated", name, make_strange_place, remove_place, NULL                            \
+    }
 
 int main(void)
 {
