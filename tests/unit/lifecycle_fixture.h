@@ -211,7 +211,8 @@ static inline void load_plugin(struct world *world, const char *name)
 {
     AUTO_FREE char *path = str_format("%s/%s.so", getenv("BANGER_BUILD"), name);
     banger_error err = BANGER_ERROR_INIT;
-    if (loader_load_file(world->registry, path, NULL, &err) < 0) {
+    const struct loader loader = {.registry = world->registry, .bundled = true};
+    if (loader_load_file(&loader, path, &err) < 0) {
         fail_msg("%s", err.message);
     }
 }
