@@ -51,17 +51,21 @@ struct capability *lineup_at(const struct lineup *lineup, size_t index)
     return index < lineup->count ? lineup->items[index] : NULL;
 }
 
-struct capability *lineup_find(const struct lineup *lineup, const char *name)
+size_t lineup_place(const struct lineup *lineup, const char *name)
 {
-    struct capability *found = NULL;
+    size_t place = lineup->count;
     for (size_t i = 0; i < lineup->count; i++) {
-        struct capability *capability = lineup->items[i];
-        if (strcmp(capability->plugin->name, name) == 0 &&
-            (found == NULL || found->broken != NULL)) {
-            found = capability;
+        if (strcmp(lineup->items[i]->plugin->name, name) == 0 &&
+            (place == lineup->count || lineup->items[place]->broken != NULL)) {
+            place = i;
         }
     }
-    return found;
+    return place;
+}
+
+struct capability *lineup_find(const struct lineup *lineup, const char *name)
+{
+    return lineup_at(lineup, lineup_place(lineup, name));
 }
 
 const char *lineup_nearest(const struct lineup *lineup, const char *name)

@@ -17,8 +17,10 @@ struct lineup *lineup_ref(struct lineup *lineup);
 void lineup_unref(struct lineup *lineup);
 
 size_t lineup_count(const struct lineup *lineup);
-struct capability *lineup_at(const struct lineup *lineup, size_t index);
-/* Of two of one name the one that is not broken for it. */
+struct capability *lineup_at(const struct lineup *lineup, size_t index); /* NULL: there is none */
+/* Of two of one name the one that is not broken for it. lineup_place: its index; the count when there is
+ * none. */
+size_t lineup_place(const struct lineup *lineup, const char *name);
 struct capability *lineup_find(const struct lineup *lineup, const char *name);
 /* The name that was probably meant; NULL: none is near. */
 const char *lineup_nearest(const struct lineup *lineup, const char *name);

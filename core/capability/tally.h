@@ -4,6 +4,8 @@
 #ifndef CAPABILITY_TALLY_H
 #define CAPABILITY_TALLY_H
 
+#include "capability/histogram.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,6 +26,17 @@ struct hook_stats {
     uint64_t failures;
     uint64_t total_ns;
     uint64_t max_ns;
+    struct histogram *times; /* NULL: never called */
+};
+
+/* What has been counted, of one hook or of all. The percentiles are to within a sixteenth. */
+struct hook_report {
+    uint64_t calls;
+    uint64_t failures;
+    uint64_t mean_ns;
+    uint64_t p50_ns;
+    uint64_t p99_ns;
+    uint64_t max_ns;
 };
 
 struct tally {
@@ -36,6 +49,7 @@ struct tally *tally_ref(struct tally *tally);
 void tally_unref(struct tally *tally);
 
 void tally_count(struct tally *tally, enum hook hook, bool failed, int64_t took_ns);
-struct hook_stats tally_read(const struct tally *tally, enum hook hook);
+struct hook_report tally_report(const struct tally *tally, enum hook hook);
+struct hook_report tally_report_all(const struct tally *tally);
 
 #endif

@@ -50,11 +50,13 @@ METHOD(method_kernel_import);
 /* methods_network.c */
 METHOD(method_network_list);
 METHOD(method_network_remove);
+/* methods_plugin.c */
+METHOD(method_plugin_list);
+METHOD(method_plugin_show);
+METHOD(method_hook_list);
 /* methods_host.c */
 METHOD(method_daemon_status);
 METHOD(method_daemon_stop);
-METHOD(method_plugin_list);
-METHOD(method_plugin_show);
 METHOD(method_doctor);
 
 #endif
