@@ -12,6 +12,7 @@ const struct command_group command_groups[] = {
     {"kernel", "kernels that VMs boot"},
     {"network", "what connects them"},
     {"plugin", "capabilities and providers"},
+    {"hook", "the site's own scripts"},
     {"daemon", "the daemon that keeps the VMs"},
     {0},
 };

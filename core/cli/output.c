@@ -87,6 +87,17 @@ char *output_duration(int64_t ms)
     return str_format("%" PRId64 "d %" PRId64 "h", seconds / 86400, seconds / 3600 % 24);
 }
 
+char *output_nanoseconds(int64_t ns)
+{
+    if (ns < 1000) {
+        return str_format("%" PRId64 "ns", ns);
+    }
+    if (ns < 1000000) {
+        return str_format("%.1fus", (double)ns / 1e3);
+    }
+    return ns < 1000000000 ? str_format("%.1fms", (double)ns / 1e6) : output_duration(ns / 1000000);
+}
+
 char *output_size(int64_t bytes)
 {
     char text[16];

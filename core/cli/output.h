@@ -40,8 +40,10 @@ void table_print(const struct table *table);
 /* "name:  value" lines, aligned by the caller's width; nothing when the value is NULL or empty. */
 void output_field(const char *name, const char *value);
 
-char *output_duration(int64_t ms);   /* "850ms", "12.3s", "3m 4s", "2h 5m", "3d 4h"; new */
-char *output_size(int64_t bytes);    /* new */
+char *output_duration(int64_t ms); /* "850ms", "12.3s", "3m 4s", "2h 5m", "3d 4h"; new */
+char *
+output_nanoseconds(int64_t ns);   /* "640ns", "12.5us", "3.4ms", from a second on as above; new */
+char *output_size(int64_t bytes); /* new */
 char *output_line(const char *text); /* printable and on one line; new */
 
 /* `error: ...` and `hint: ...`, or as JSON, on stderr. */

@@ -31,13 +31,106 @@ static char *member_names(const json_t *object)
     return buf_steal(&out);
 }
 
-static void list_row(struct table *table, const json_t *plugin)
+/* -- Counters ------------------------------------------------------------------------------------ */
+
+#define COUNTER_TITLES "CALLS", "FAILED", "P50", "P99"
+
+/* The cells of one set of counters; without a call there is no time. */
+struct counter_cells {
+    char calls[24];
+    char failed[24];
+    char *p50;
+    char *p99;
+    char *max;
+};
+
+static char *time_cell(const json_t *counters, const char *key)
+{
+    bool any = json_get_int(counters, "calls", 0) > 0;
+    return any ? output_nanoseconds(json_get_int(counters, key, 0)) : NULL;
+}
+
+static struct counter_cells counter_cells(const json_t *counters)
+{
+    struct counter_cells cells = {.p50 = time_cell(counters, "p50_ns"),
+                                  .p99 = time_cell(counters, "p99_ns"),
+                                  .max = time_cell(counters, "max_ns")};
+    (void)snprintf(cells.calls, sizeof(cells.calls), "%lld",
+                   (long long)json_get_int(counters, "calls", 0));
+    (void)snprintf(cells.failed, sizeof(cells.failed), "%lld",
+                   (long long)json_get_int(counters, "failures", 0));
+    return cells;
+}
+
+static void counter_cells_free(struct counter_cells *cells)
+{
+    free(cells->p50);
+    free(cells->p99);
+    free(cells->max);
+}
+
+/* -- Lists --------------------------------------------------------------------------------------- */
+
+static void plugin_row(struct table *table, const json_t *plugin)
 {
     AUTO_FREE char *hooks = member_names(json_object_get(plugin, "hooks"));
     AUTO_FREE char *provides = words(json_object_get(plugin, "provides"));
+    struct counter_cells counters = counter_cells(plugin);
+    table_add(table,
+              (const char *const[]){json_get_string(plugin, "name", NULL),
+                                    json_get_string(plugin, "version", NULL),
+                                    json_get_string(plugin, "state", NULL), counters.calls,
+                                    counters.failed, counters.p50, counters.p99, provides, hooks});
+    counter_cells_free(&counters);
+}
+
+static void hook_row(struct table *table, const json_t *plugin)
+{
+    AUTO_FREE char *hooks = member_names(json_object_get(plugin, "hooks"));
+    struct counter_cells counters = counter_cells(plugin);
     table_add(table, (const char *const[]){json_get_string(plugin, "name", NULL),
-                                           json_get_string(plugin, "version", NULL), provides,
-                                           hooks, json_get_string(plugin, "summary", NULL)});
+                                           json_get_string(plugin, "state", NULL), counters.calls,
+                                           counters.failed, counters.p50, counters.p99,
+                                           json_get_string(plugin, "origin", NULL), hooks});
+    counter_cells_free(&counters);
+}
+
+/* Below the table, where there is room for it. */
+static void print_reason(const json_t *plugin)
+{
+    const json_t *broken = json_object_get(plugin, "broken");
+    if (!json_is_object(broken)) {
+        return;
+    }
+    AUTO_FREE char *name = output_line(json_get_string(plugin, "name", "?"));
+    AUTO_FREE char *message = output_line(json_get_string(broken, "message", "?"));
+    AUTO_FREE char *hint = output_line(json_get_string(broken, "hint", ""));
+    (void)printf("\n%s is broken: %s\n", name, message);
+    if (hint[0] != '\0') {
+        (void)printf("  hint: %s\n", hint);
+    }
+}
+
+static int print_list(struct cli *cli, const json_t *plugins, struct table *table,
+                      void (*add_row)(struct table *table, const json_t *plugin))
+{
+    size_t i = 0;
+    json_t *plugin = NULL;
+    json_array_foreach (plugins, i, plugin) {
+        if (cli->quiet) {
+            (void)printf("%s\n", json_get_string(plugin, "name", "?"));
+        } else {
+            add_row(table, plugin);
+        }
+    }
+    if (!cli->quiet) {
+        table_print(table);
+        json_array_foreach (plugins, i, plugin) {
+            print_reason(plugin);
+        }
+    }
+    table_free(table);
+    return EXIT_DONE;
 }
 
 int plugin_list(struct cli *cli, banger_error *err)
@@ -50,22 +143,45 @@ int plugin_list(struct cli *cli, banger_error *err)
         output_json(plugins);
         return EXIT_DONE;
     }
-    static const char *const titles[] = {"NAME", "VERSION", "PROVIDES", "HOOKS", "SUMMARY"};
+    static const char *const titles[] = {"NAME",         "VERSION",  "STATE",
+                                         COUNTER_TITLES, "PROVIDES", "HOOKS"};
+    return print_list(cli, plugins, table_new(COUNT_OF(titles), titles), plugin_row);
+}
+
+int hook_list(struct cli *cli, banger_error *err)
+{
+    AUTO_JSON json_t *hooks = cli_call(cli, "hook.list", NULL, err);
+    if (hooks == NULL) {
+        return -1;
+    }
+    if (cli->json) {
+        output_json(hooks);
+        return EXIT_DONE;
+    }
+    static const char *const titles[] = {"NAME", "STATE", COUNTER_TITLES, "FILE", "HOOKS"};
+    return print_list(cli, hooks, table_new(COUNT_OF(titles), titles), hook_row);
+}
+
+/* -- One ----------------------------------------------------------------------------------------- */
+
+static void print_hooks(const json_t *hooks)
+{
+    if (json_object_size(hooks) == 0) {
+        return;
+    }
+    static const char *const titles[] = {"HOOK", COUNTER_TITLES, "MAX"};
     struct table *table = table_new(COUNT_OF(titles), titles);
-    size_t i = 0;
-    json_t *plugin = NULL;
-    json_array_foreach (plugins, i, plugin) {
-        if (cli->quiet) {
-            (void)printf("%s\n", json_get_string(plugin, "name", "?"));
-        } else {
-            list_row(table, plugin);
-        }
+    const char *name = NULL;
+    json_t *counters = NULL;
+    json_object_foreach ((json_t *)hooks, name, counters) {
+        struct counter_cells cells = counter_cells(counters);
+        table_add(table, (const char *const[]){name, cells.calls, cells.failed, cells.p50,
+                                               cells.p99, cells.max});
+        counter_cells_free(&cells);
     }
-    if (!cli->quiet) {
-        table_print(table);
-    }
+    (void)printf("\nHooks:\n");
+    table_print(table);
     table_free(table);
-    return EXIT_DONE;
 }
 
 static void print_config(const json_t *keys)
@@ -90,6 +206,34 @@ static void print_config(const json_t *keys)
     table_free(table);
 }
 
+/* What is said in tables below, or for programs only. */
+static bool is_field(const char *name)
+{
+    static const char *const others[] = {"config",  "hooks",  "broken", "calls", "failures",
+                                         "mean_ns", "p50_ns", "p99_ns", "max_ns"};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        if (str_equal(name, others[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_fields(json_t *plugin)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    json_object_foreach (plugin, name, value) {
+        AUTO_FREE char *text = json_is_string(value)   ? xstrdup(json_string_value(value))
+                               : json_is_array(value)  ? words(value)
+                               : json_is_object(value) ? member_names(value)
+                                                       : json_text(value);
+        if (is_field(name)) {
+            output_field(name, json_is_null(value) ? NULL : text);
+        }
+    }
+}
+
 int plugin_show(struct cli *cli, banger_error *err)
 {
     json_t *params = cli_params(cli, "plugin");
@@ -101,18 +245,9 @@ int plugin_show(struct cli *cli, banger_error *err)
         output_json(plugin);
         return EXIT_DONE;
     }
-    const char *name = NULL;
-    json_t *value = NULL;
-    json_object_foreach (plugin, name, value) {
-        if (str_equal(name, "config")) {
-            continue;
-        }
-        AUTO_FREE char *text = json_is_string(value)   ? xstrdup(json_string_value(value))
-                               : json_is_array(value)  ? words(value)
-                               : json_is_object(value) ? member_names(value)
-                                                       : json_text(value);
-        output_field(name, json_is_null(value) ? NULL : text);
-    }
+    print_fields(plugin);
+    print_reason(plugin);
+    print_hooks(json_object_get(plugin, "hooks"));
     print_config(json_object_get(plugin, "config"));
     return EXIT_DONE;
 }

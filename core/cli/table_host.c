@@ -109,17 +109,33 @@ const struct command commands_host[] = {
         .path = "plugin list",
         .alias = "ls",
         .summary = "list the plugins in the order in which they run",
-        .description = "Every plugin that is loaded, with the hooks and providers that it has.",
+        .description =
+            "Every plugin that is loaded and every script, with the providers and hooks that\n"
+            "it has, how often hooks of it were called and failed since the daemon's start,\n"
+            "and how long half of them, and all but one in a hundred, took at most. What\n"
+            "cannot be used is broken: the reason is printed below.",
         .examples = EXAMPLES({"banger plugin list", "who takes part in a start"}),
         .run = plugin_list,
     },
     {
         .path = "plugin show",
         .summary = "show a plugin and its configuration",
-        .description = "What it is, its hooks, and every key of its configuration.",
+        .description =
+            "What it is, its hooks with their counters, and every key of its configuration.",
         .arguments = ARGUMENTS({"PLUGIN", VALUE_PLUGIN, ARGUMENT_ONE}),
         .examples = EXAMPLES({"banger plugin show hostname", "all that can be configured of it"}),
         .run = plugin_show,
+    },
+    {
+        .path = "hook list",
+        .alias = "ls",
+        .summary = "list the scripts in the order in which they run",
+        .description =
+            "Every script of the hook folders, as it is now: whether it can be used, and if\n"
+            "not, why; the hooks that it has, how often they were called and failed since\n"
+            "the daemon's start, and how long they took, as in 'banger plugin list'.",
+        .examples = EXAMPLES({"banger hook list", "is the one just edited in order?"}),
+        .run = hook_list,
     },
     {
         .path = "ssh-config",

@@ -79,7 +79,8 @@
  * VM: {id,short_id,name,state,busy?,paused?,image:{id,name},kernel:{id,name},spec:SPEC,
  *   providers:{vmm,rootfs,network}?,pid?,addresses:[..],dir,last_error?,created,started?,uptime_ms?}
  * PLUGIN: {name,order,version,summary,license,origin,carrier?,state:"ok"|"broken"|"stuck",
- *   broken:{message,hint?}?,provides:[..],hooks:{HOOK:COUNTS},COUNTS of all its hooks,on_error,timeout_ms}
+ *   broken:{message,hint?}?,provides:[..],hooks:{HOOK:COUNTS},COUNTS of all its hooks,on_error,timeout_ms,
+ *   isolated:bool,processes?,ended_badly?}
  * COUNTS: calls failures mean_ns p50_ns p99_ns max_ns, since the daemon's start; the percentiles are known to
  *   within a sixteenth
  * Times are RFC 3339 in UTC with milliseconds.

@@ -90,6 +90,13 @@ teardown() {
   is "$(banger ps -a --json | json '[vm["name"] for vm in data]')" "['web', 'db']"
   is "$(banger image ls -q)" tiny
   is "$(banger plugin list -q)" hostname
+  is "$(banger hook list -q)" site
+  run -0 banger hook list
+  has "12.5us"
+  has "3.4ms"
+  has "site is broken: "
+  has "hint: mend it"
+  [[ "$output" != *$'\e'* ]]
 }
 
 @test "cli: show, plan, stats, ports, doctor, and the shapes of their JSON" {

@@ -21,7 +21,7 @@ refused() {
 }
 
 every_command() {
-  banger help --man list | sed -n 's/^banger-//p' | sed -E 's/^(vm|image|kernel|network|plugin|daemon)-/\1 /'
+  banger help --man list | sed -n 's/^banger-//p' | sed -E 's/^(vm|image|kernel|network|plugin|hook|daemon)-/\1 /'
 }
 
 @test "cli: banger alone shows the everyday commands" {

@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Capabilities that a plugin carries (tests/fixtures/plugins/carrier.c: one a file), seen from outside: they
+# come, change, break and go while the daemon runs.
+
+load common
+load stub
+
+setup_file() {
+  folder=$BATS_FILE_TMPDIR/plugins
+  install -d -m 755 "$folder"
+  install -m 644 "$BANGER_BUILD/tests/plugins/carrier.so" "$folder"
+  stub_home "$BATS_FILE_TMPDIR/home"
+  export folder BANGER_HOME
+}
+
+teardown_file() {
+  banger daemon stop
+}
+
+setup() {
+  rm -rf "$BANGER_HOME/carried"
+  mkdir "$BANGER_HOME/carried"
+  site
+  banger vm create --name web --label stub=run
+}
+
+teardown() {
+  explain_failure
+  rm -rf "$BANGER_HOME/carried"
+  banger vm delete web
+  assert_nothing_left
+}
+
+# site [LUA]: a daemon that has loaded the carrier, with policies.
+site() {
+  banger daemon stop
+  common_config=${common_config/"plugin_dirs = { '"/"plugin_dirs = { '$folder', '"} configure "plugins = { $* }"
+}
+
+# carry NAME MEMBERS: what is there from now on.
+carry() {
+  echo "{\"name\":\"$1\"${2:+,$2}}" >"$BANGER_HOME/carried/$1.json"
+}
+
+hooks() { banger hook list --json | json "$1"; }
+
+# told NAME: the events that it has emitted, "HOOK OPERATION ERROR" a line.
+told() {
+  banger events --json | python3 -c 'import json, sys
+for line in sys.stdin:
+    event = json.loads(line)
+    name, _, hook = event["type"].partition(".")
+    if name == sys.argv[1]:
+        print(hook, event["data"]["operation"], event["data"].get("error"))' "$1"
+}
+
+@test "carried: a new one takes part in the next start, a changed one in the one after" {
+  run -0 banger hook list
+  has "NAME"
+  carry site '"version":"1","hooks":["prepare","cleanup"]'
+  run -0 banger hook list
+  has "$BANGER_HOME/carried/site.json"
+  banger vm start web
+  is "$(hooks '[(h["name"], h["state"], h["hooks"]["prepare"]["calls"]) for h in data]')" "[('site', 'ok', 1)]"
+  carry site '"version":"2","hooks":["prepare","cleanup"]'
+  banger vm restart web
+  is "$(hooks '[(h["version"], h["hooks"]["prepare"]["calls"], h["failures"]) for h in data]')" "[('2', 2, 0)]"
+  run -0 banger plugin list
+  has "carrier"
+  has "site"
+  run -0 banger plugin show site
+  has "P99"
+  has "carrier" # who carries it
+  is "$(banger plugin list --json | json '[p["order"] for p in data] == list(range(1, len(data) + 1))')" True
+  rm "$BANGER_HOME/carried/site.json"
+  banger vm stop web
+  is "$(hooks data)" "[]"
+}
+
+@test "carried: a broken one says why, and is in the way as its policy says" {
+  carry site '"error":{"message":"site.lua:3: no =","hint":"mend it"}'
+  carry good '"hooks":["prepare"]'
+  run -0 banger hook list
+  has "site is broken: site.lua:3: no ="
+  has "hint: mend it"
+  run -1 banger vm start web
+  has "capability 'site' is broken: site.lua:3: no ="
+  has "hint: mend it"
+  run -1 banger doctor
+  has "site.lua:3"
+  site "site = { on_error = 'warn', of_its_own = 1 }"
+  run -0 banger vm start web
+  has "capability 'site' is broken"
+  run banger doctor --json
+  is "$(echo "$output" | json '[c["status"] for c in data["checks"] if c["name"] == "site"]')" "['warn']"
+  is "$(hooks '[(h["name"], h["state"]) for h in data]')" "[('good', 'ok'), ('site', 'broken')]"
+  carry site '"hooks":["prepare"]' # an unknown key of its policy is told now
+  run -0 banger hook list
+  has "plugins.site: unknown key 'of_its_own'"
+}
+
+@test "carried: one that cannot be asked carries what it carried; the daemon comes up without" {
+  carry site '"hooks":["prepare"]'
+  is "$(banger hook list -q)" site
+  echo nonsense >"$BANGER_HOME/carried/wrong.json"
+  is "$(banger hook list -q)" site
+  run -1 banger doctor
+  has "wrong.json:1"
+  site "site = { on_error = 'warn' }"
+  is "$(banger hook list -q)" ""
+  rm "$BANGER_HOME/carried/wrong.json"
+  is "$(banger hook list -q)" site
+  site "siet = { on_error = 'warn' }"
+  run -1 banger ps
+  has "did you mean 'plugins.site'?"
+  site
+}
