@@ -21,7 +21,9 @@ struct fake_host {
     json_t *log;
     json_t *resources;
     json_t *provided;
-    json_t *keep; /* what getters handed out */
+    json_t *calls;  /* every call with effects, in order */
+    json_t *replay; /* calls of another run, which are answered as they were */
+    json_t *keep;   /* what getters handed out */
     int64_t next_resource;
     int64_t remaining_ms;
     int64_t deadline_ms; /* monotonic; 0: none */
@@ -56,6 +58,24 @@ int fake_need_effects(struct banger_call *call, const char *function);
 /* The value as text, kept as long as the fake; steals `value`, NULL becomes NULL. */
 const char *fake_keep(struct fake_host *fake, json_t *value);
 int64_t fake_now_ms(void); /* monotonic */
+
+/* Writes a call down; steals both; NULL result: it has none. */
+void fake_note(struct fake_host *fake, const char *function, json_t *args, json_t *result);
+/* The other run's call that this one is, which is used up by it; a new reference, NULL: there is none. */
+json_t *fake_replayed(struct fake_host *fake, const char *function, const json_t *args);
+
+/* A call that has an answer: the other run's, or one of this host's own. */
+struct fake_response {
+    const char *function;
+    json_t *args;     /* stolen */
+    json_t *recorded; /* of fake_replayed; stolen */
+    json_t *answer;   /* where there is none; stolen; NULL: it fails */
+    int code;         /* then it fails with this */
+    const char *why;
+};
+/* Notes the call and answers it. 0, or -1 with the failure recorded. */
+int fake_respond(struct banger_call *call, const struct fake_response *response,
+                 const char **result);
 
 /* -- The functions of the table, as banger/host.h describes them -- */
 

@@ -107,15 +107,16 @@ void fake_log(struct banger_call *call, int level, const char *format, ...)
     char text[1024];
     va_list args;
 
-    (void)level;
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    fake_note(fake_of(call), "log", json_pack("[i, s]", level, text), NULL);
     json_array_append_new(fake_of(call)->log, json_string(text));
 }
 
 void fake_progress(struct banger_call *call, const char *text)
 {
+    fake_note(fake_of(call), "progress", json_pack("[s]", text), NULL);
     json_array_append_new(fake_of(call)->progress, json_string(text));
 }
 

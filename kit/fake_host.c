@@ -39,6 +39,21 @@ static const struct banger_host table = {
 
 /* -- For the test -- */
 
+/* Rows of the journal that are there from the beginning. */
+static void take_resources(struct fake_host *fake)
+{
+    json_t *rows = json_object_get(fake->input, "resources");
+    size_t i;
+    json_t *row;
+
+    json_array_foreach (rows, i, row) {
+        json_int_t id = json_integer_value(json_object_get(row, "id"));
+
+        fake->next_resource = id > fake->next_resource ? id : fake->next_resource;
+        json_array_append(fake->resources, row);
+    }
+}
+
 struct fake_host *fake_host_new(const char *input)
 {
     struct fake_host *fake = calloc(1, sizeof(*fake));
@@ -58,6 +73,9 @@ struct fake_host *fake_host_new(const char *input)
     fake->progress = json_array();
     fake->log = json_array();
     fake->resources = json_array();
+    fake->calls = json_array();
+    fake->replay = json_array();
+    take_resources(fake);
     fake->provided = json_array();
     fake->keep = json_array();
     fake->remaining_ms = 10000;
@@ -70,7 +88,7 @@ void fake_host_free(struct fake_host *fake)
     json_t *owned[] = {fake->input, fake->contributions, fake->stored, fake->spawns,
                        fake->runs,  fake->operations,    fake->events, fake->progress,
                        fake->log,   fake->resources,     fake->keep,   fake->copies,
-                       fake->execs, fake->provided};
+                       fake->execs, fake->provided,      fake->calls,  fake->replay};
 
     for (size_t i = 0; i < fake->child_count; i++) {
         (void)kill(fake->children[i], SIGKILL);

@@ -25,6 +25,7 @@ int fake_contribute(struct banger_call *call, const char *section, const char *j
         list = json_array();
         json_object_set_new(fake->contributions, section, list);
     }
+    fake_note(fake, "contribute", json_pack("[s, O]", section, value), NULL);
     json_array_append_new(list, value);
     return 0;
 }
@@ -40,6 +41,7 @@ int fake_set_json(struct banger_call *call, const char *key, const char *json)
     if (value == NULL) {
         return -1;
     }
+    fake_note(fake, "set_json", json_pack("[s, O]", key, value), NULL);
     if (name != NULL) {
         (void)snprintf(dotted, sizeof(dotted), "runtime.%s.%s", name, key);
         fake_host_set(fake, dotted, json_incref(value));
@@ -51,10 +53,12 @@ int fake_emit(struct banger_call *call, const char *name, const char *json)
 {
     json_t *data = fake_need_effects(call, "emit") < 0 ? NULL : fake_parse(call, name, json);
 
-    return data == NULL
-               ? -1
-               : json_array_append_new(fake_of(call)->events,
-                                       json_pack("{s:s, s:o}", "name", name, "data", data));
+    if (data == NULL) {
+        return -1;
+    }
+    fake_note(fake_of(call), "emit", json_pack("[s, O]", name, data), NULL);
+    return json_array_append_new(fake_of(call)->events,
+                                 json_pack("{s:s, s:o}", "name", name, "data", data));
 }
 
 int fake_provide(struct banger_call *call, const char *json)
@@ -84,6 +88,7 @@ int64_t fake_resource_intend(struct banger_call *call, const char *kind, const c
         return -1;
     }
     fake->next_resource = id;
+    fake_note(fake, "resource_intend", json_pack("[s, s, O]", kind, key, value), json_integer(id));
     /* Newest first, as a plugin gets them in cleanup. */
     json_array_insert_new(fake->resources, 0,
                           json_pack("{s:I, s:s, s:s, s:o, s:s}", "id", id, "kind", kind, "key", key,
@@ -116,6 +121,7 @@ int fake_resource_held(struct banger_call *call, int64_t id, const char *attrs)
         json_object_set_new(row, "attrs", fake_parse(call, "the attributes", attrs))) {
         return -1;
     }
+    fake_note(fake, "resource_held", json_pack("[I]", (json_int_t)id), NULL);
     return json_object_set_new(row, "state", json_string("held"));
 }
 
@@ -126,5 +132,6 @@ int fake_resource_gone(struct banger_call *call, int64_t id)
     if (json_array_remove(fake->resources, find_resource(fake, id)) < 0) {
         return fake_refuse(call, BANGER_ENOTFOUND, "no resource %lld", (long long)id);
     }
+    fake_note(fake, "resource_gone", json_pack("[I]", (json_int_t)id), NULL);
     return 0;
 }

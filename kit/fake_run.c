@@ -4,6 +4,8 @@
 
 #include "fake_process.h"
 
+#include <stdio.h>
+
 /* An argument vector as the host takes it: strings, an absolute program first. */
 static json_t *parse_argv(struct banger_call *call, const char *text)
 {
@@ -38,6 +40,7 @@ int fake_spawn(struct banger_call *call, const char *argv_json, const char *opti
         json_decref(options);
         return -1;
     }
+    fake_note(fake, "spawn", json_pack("[O, O]", argv, options), NULL);
     json_array_append_new(fake->spawns, json_pack("{s:o, s:o}", "argv", argv, "options", options));
     if (!fake->really_spawn) {
         return 0;
@@ -53,17 +56,20 @@ int fake_run(struct banger_call *call, const char *argv_json, const char **resul
 {
     struct fake_host *fake = fake_of(call);
     json_t *argv = parse_argv(call, argv_json);
-    json_t *answer;
+    json_t *args = json_pack("[o*]", argv);
+    struct fake_response response = {
+        .function = "run", .args = args, .code = BANGER_EIO, .why = "the program cannot be run"};
 
     if (argv == NULL) {
+        json_decref(args);
         return -1;
     }
-    json_array_append_new(fake->runs, argv);
-    answer = fake->runner != NULL ? fake->runner(argv) : fake_process_run(argv);
-    *result = fake_keep(fake, answer);
-    return *result != NULL ? 0
-                           : fake_refuse(call, BANGER_EIO, "cannot run %s",
-                                         json_string_value(json_array_get(argv, 0)));
+    json_array_append(fake->runs, argv);
+    response.recorded = fake_replayed(fake, "run", args);
+    if (response.recorded == NULL) { /* what was recorded is not done again */
+        response.answer = fake->runner != NULL ? fake->runner(argv) : fake_process_run(argv);
+    }
+    return fake_respond(call, &response, result);
 }
 
 int fake_guest_exec(struct banger_call *call, const char *request, const char **result)
@@ -72,14 +78,21 @@ int fake_guest_exec(struct banger_call *call, const char *request, const char **
     json_t *value = fake_need_effects(call, "guest_exec") < 0
                         ? NULL
                         : fake_parse(call, "guest_exec's request", request);
+    struct fake_response response = {.function = "guest_exec",
+                                     .args = json_pack("[o*]", value),
+                                     .code = BANGER_EGUEST,
+                                     .why = "there is no guest behind this host"};
 
     if (value == NULL) {
+        json_decref(response.args);
         return -1;
     }
-    json_array_append_new(fake->execs, value);
-    *result = fake_keep(fake, fake->guest != NULL ? fake->guest(value) : NULL);
-    return *result != NULL ? 0
-                           : fake_refuse(call, BANGER_EGUEST, "there is no guest behind this host");
+    json_array_append(fake->execs, value);
+    response.recorded = fake_replayed(fake, "guest_exec", response.args);
+    if (response.recorded == NULL && fake->guest != NULL) {
+        response.answer = fake->guest(value);
+    }
+    return fake_respond(call, &response, result);
 }
 
 int fake_guest_copy(struct banger_call *call, const char *request)
@@ -92,6 +105,7 @@ int fake_guest_copy(struct banger_call *call, const char *request)
     if (value == NULL) {
         return -1;
     }
+    fake_note(fake, "guest_copy", json_pack("[O]", value), NULL);
     json_array_append_new(fake->copies, value);
     return fake->fails_copies ? fake_refuse(call, BANGER_EGUEST, "the copy failed") : 0;
 }
@@ -103,25 +117,29 @@ int fake_host_op(struct banger_call *call, const char *name, const char *args_js
 {
     struct fake_host *fake = fake_of(call);
     json_t *args = fake_parse(call, name, args_json != NULL ? args_json : "{}");
-    const char *text;
+    struct fake_response response = {.function = "host_op", .code = BANGER_EBUSY};
+    char why[128];
 
     if (args == NULL) {
         return -1;
     }
+    (void)snprintf(why, sizeof(why), "%s fails", name);
+    response.args = json_pack("[s, O]", name, args);
+    response.recorded = fake_replayed(fake, "host_op", response.args);
+    if (response.recorded == NULL) {
+        response.answer = fake->answer != NULL ? fake->answer(name, args) : json_object();
+    }
+    response.why = why;
     json_array_append_new(fake->operations, json_pack("{s:s, s:o}", "name", name, "args", args));
-    text = fake_keep(fake, fake->answer != NULL ? fake->answer(name, args) : json_object());
-    if (text == NULL) {
-        return fake_refuse(call, BANGER_EBUSY, "%s fails", name);
-    }
-    if (result != NULL) {
-        *result = text;
-    }
-    return 0;
+    return fake_respond(call, &response, result);
 }
 
 int64_t fake_lease_number(struct banger_call *call, const char *pool, int64_t first, int64_t last)
 {
     int64_t number = fake_of(call)->lease != 0 ? fake_of(call)->lease : first;
 
+    fake_note(fake_of(call), "lease_number",
+              json_pack("[s, I, I]", pool, (json_int_t)first, (json_int_t)last),
+              json_integer(number));
     return number <= last ? number : fake_refuse(call, BANGER_EBUSY, "no %s is free", pool);
 }

@@ -26,7 +26,7 @@ const struct banger_plugin *banger_plugin_v1(void);
 struct fake_host;
 
 /* `input`: {"vm": {"id": "..."}, "config": {...}}: a getter's key is a dotted path into it. `input`
- * is read as json_loads does; anything else than an object ends the test program. */
+ * is read as json_loads does; `resources` are rows of the journal to begin with; anything else than an object ends the test program. */
 struct fake_host *fake_host_new(const char *input);
 /* Ends what was really spawned (KILL) and reaps it. */
 void fake_host_free(struct fake_host *fake);
@@ -63,7 +63,10 @@ void fake_host_set_guest(struct fake_host *fake, fake_runner guest);
  * every operation succeeds with {}. */
 typedef json_t *(*fake_operator)(const char *name, const json_t *args);
 void fake_host_set_operator(struct fake_host *fake, fake_operator answer);
-void fake_host_fail_copies(struct fake_host *fake);               /* guest_copy fails from now on */
+void fake_host_fail_copies(struct fake_host *fake); /* guest_copy fails from now on */
+/* Answers run, guest_exec and host_op as another run's were that had the same arguments, each answer
+ * once: `calls` is the list of that name in an entry of `banger vm start --record`. */
+void fake_host_replay(struct fake_host *fake, const json_t *calls);
 void fake_host_set_lease(struct fake_host *fake, int64_t number); /* default: the pool's first */
 void fake_host_really_spawn(struct fake_host *fake); /* default: spawn records and does nothing */
 
@@ -88,6 +91,8 @@ const json_t *fake_host_progress(struct fake_host *fake);
 const json_t *fake_host_log(struct fake_host *fake); /* [text, ...] */
 /* [{"id","kind","key","attrs","state"}]: those not gone. Plugins see it as `resources`. */
 const json_t *fake_host_resources(struct fake_host *fake);
+/* Every call with effects in its order, in the form of a recording: [{"call","args","result"?}]. */
+const json_t *fake_host_calls(struct fake_host *fake);
 const json_t *fake_host_provided(struct fake_host *fake); /* what expand named, in its order */
 pid_t fake_host_pid(struct fake_host *fake);              /* of the last real spawn; 0: none */
 

@@ -167,6 +167,34 @@ static void test_what_is_provided_has_a_name(void **state)
     assert_int_equal(json_array_size(fake_host_provided(fake)), 1);
 }
 
+static void test_another_runs_answers_are_given_once(void **state)
+{
+    json_t *calls = json_loads(
+        "[{\"call\": \"guest_exec\", \"args\": [{\"argv\": [\"id\"]}], \"result\": {\"status\": "
+        "7}},"
+        " {\"call\": \"run\", \"args\": [[\"/bin/x\"]], \"error\": \"it was not there\"},"
+        " {\"call\": \"host_op\", \"args\": [\"nat.check\", {}], \"result\": {\"drops\": []}}]",
+        0, NULL);
+    const char *result = NULL;
+
+    (void)state;
+    fake_host_replay(fake, calls);
+    assert_int_equal(host->guest_exec(call, "{\"argv\": [\"id\"]}", &result), 0);
+    assert_string_equal(result, "{\"status\":7}");
+    assert_int_equal(host->guest_exec(call, "{\"argv\": [\"id\"]}", &result), -1);
+    fake_host_clear_error(fake);
+    assert_int_equal(host->run(call, "[\"/bin/x\"]", &result), -1);
+    assert_string_equal(fake_host_error(fake), "it was not there");
+    assert_int_equal(host->host_op(call, "nat.check", "{}", &result), 0);
+    assert_string_equal(result, "{\"drops\":[]}");
+    assert_int_equal(json_array_size(calls), 3);
+    assert_int_equal(json_array_size(fake_host_calls(fake)), 4);
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(fake_host_calls(fake), 2), "call")),
+        "run");
+    json_decref(calls);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +207,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_the_last_failure_can_be_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_provided_has_a_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_another_runs_answers_are_given_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_stored_is_read_back_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_there_is_a_guest_where_the_test_is_one, setup,
                                         teardown),
