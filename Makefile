@@ -71,9 +71,9 @@ $(BUILD)/bin/bangerd: $(call obj,$(DAEMON_SRC)) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD      $@)$(CC) $(BASE_LDFLAGS) $(call obj,$(DAEMON_SRC)) $(CORE_LIB) $(CORE_LIBS) -o $@
 
-$(BUILD)/bin/banger: $(call obj,$(CLI_SRC)) $(CORE_LIB)
+$(BUILD)/bin/banger: $(call obj,$(CLI_SRC)) $(CORE_LIB) $(KIT_LIB)
 	@mkdir -p $(@D)
-	$(call say,LD      $@)$(CC) $(BASE_LDFLAGS) $(call obj,$(CLI_SRC)) $(CORE_LIB) $(shell pkg-config --libs jansson libarchive) -o $@
+	$(call say,LD      $@)$(CC) $(BASE_LDFLAGS) $(call obj,$(CLI_SRC)) $(CORE_LIB) $(KIT_LIB) $(shell pkg-config --libs jansson libarchive) -o $@
 
 # The process of an isolated plugin has little of ours, so that what it maps is the plugin's.
 $(BUILD)/bin/banger-plugin: $(call obj,$(ISOLATE_SRC)) $(CORE_LIB)

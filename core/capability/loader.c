@@ -5,56 +5,13 @@
 #include "base/str.h"
 #include "capability/descriptor.h"
 #include "capability/map.h"
+#include "capability/plugin_file.h"
 #include "capability/policy.h"
 
 #include <errno.h>
-#include <libgen.h>
-#include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define SUFFIX ".so"
-
-/* Whoever can write to it can run code as us: only root and we ourselves may. */
-static int check_owner(const char *path, mode_t type, banger_error *err)
-{
-    struct stat status;
-    if (stat(path, &status) < 0) {
-        return error_sys(err, errno, "cannot look at %s", path);
-    }
-    if ((status.st_mode & S_IFMT) != type) {
-        return error_set(err, BANGER_EINVALID, "%s is not a %s", path,
-                         type == S_IFDIR ? "folder" : "regular file");
-    }
-    if (status.st_uid != 0 && status.st_uid != geteuid()) {
-        return error_set(err, BANGER_EPERMISSION,
-                         "%s belongs to user %u; plugins must belong to root or to user %u", path,
-                         (unsigned)status.st_uid, (unsigned)geteuid());
-    }
-    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        (void)error_set(err, BANGER_EPERMISSION,
-                        "%s can be written by others than its owner (mode %04o)", path,
-                        (unsigned)(status.st_mode & 07777));
-        return error_hint(err, "chmod go-w %s", path);
-    }
-    return 0;
-}
-
-/* The file behind `path`, followed through links, after it and its folder were found safe. A new
- * string or NULL. */
-static char *safe_target(const char *path, banger_error *err)
-{
-    AUTO_FREE char *target = realpath(path, NULL);
-    if (target == NULL) {
-        (void)error_sys(err, errno, "cannot find %s", path);
-        return NULL;
-    }
-    AUTO_FREE char *copy = xstrdup(target);
-    if (check_owner(dirname(copy), S_IFDIR, err) < 0 || check_owner(target, S_IFREG, err) < 0) {
-        return NULL;
-    }
-    return STEAL(target);
-}
 
 /* Whether the policy of the plugin that is named like the file switches it off: then not even its
  * constructors run. */
@@ -134,7 +91,7 @@ int loader_load_file(const struct loader *loader, const char *path, banger_error
     if (file_disabled(path, loader->policies)) {
         return 0;
     }
-    AUTO_FREE char *target = safe_target(path, err);
+    AUTO_FREE char *target = plugin_file_find(path, err);
     int result = target == NULL    ? -1
                  : loader->bundled ? load_here(loader, path, target, true, err)
                                    : load_elsewhere(loader, path, target, err);
@@ -153,7 +110,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 int loader_load_dir(const struct loader *loader, const char *dir, banger_error *err)
 {
-    if (check_owner(dir, S_IFDIR, err) < 0) {
+    if (plugin_file_check_dir(dir, err) < 0) {
         return error_prefix(err, "plugin folder: ");
     }
     struct dirent **entries = NULL;

@@ -2,31 +2,11 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/checks.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
 
 #include <stdio.h>
-
-static enum output_style style_of(const char *status)
-{
-    if (str_equal(status, "pass")) {
-        return STYLE_GREEN;
-    }
-    return str_equal(status, "warn") ? STYLE_YELLOW : STYLE_RED;
-}
-
-static void print_check(const json_t *check)
-{
-    const char *status = json_get_string(check, "status", "fail");
-    AUTO_FREE char *name = output_line(json_get_string(check, "name", "?"));
-    AUTO_FREE char *text = output_line(json_get_string(check, "text", ""));
-    AUTO_FREE char *hint = output_line(json_get_string(check, "hint", ""));
-    (void)printf("%s%-4s%s  %-20s %s\n", output_style(STDOUT_FILENO, style_of(status)), status,
-                 output_style(STDOUT_FILENO, STYLE_PLAIN), name, text);
-    if (hint[0] != '\0') {
-        (void)printf("%28shint: %s\n", "", hint);
-    }
-}
 
 static void print_providers(const json_t *providers)
 {
@@ -40,18 +20,6 @@ static void print_providers(const json_t *providers)
     }
 }
 
-static bool has_failure(const json_t *checks)
-{
-    size_t i = 0;
-    json_t *check = NULL;
-    json_array_foreach (checks, i, check) {
-        if (str_equal(json_get_string(check, "status", "fail"), "fail")) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int doctor(struct cli *cli, banger_error *err)
 {
     AUTO_JSON json_t *report = cli_call(cli, "doctor", NULL, err);
@@ -62,12 +30,8 @@ int doctor(struct cli *cli, banger_error *err)
     if (cli->json) {
         output_json(report);
     } else {
-        size_t i = 0;
-        json_t *check = NULL;
-        json_array_foreach (checks, i, check) {
-            print_check(check);
-        }
+        checks_print(checks);
         print_providers(json_object_get(report, "providers"));
     }
-    return has_failure(checks) ? EXIT_FAILED : EXIT_DONE;
+    return checks_have_failure(checks) ? EXIT_FAILED : EXIT_DONE;
 }

@@ -56,6 +56,8 @@ int plugin_show(struct cli *cli, banger_error *err);
 int hook_list(struct cli *cli, banger_error *err);
 /* plugin_new.c */
 int plugin_new(struct cli *cli, banger_error *err);
+/* plugin_check.c */
+int plugin_check(struct cli *cli, banger_error *err);
 /* ssh_config.c */
 int ssh_config(struct cli *cli, banger_error *err);
 /* doctor.c */

@@ -2,6 +2,12 @@
 /* The commands for those who write plugins and hooks. */
 #include "cli/handlers.h"
 
+#define SET_OPTION                                                                                 \
+    {                                                                                              \
+        "set", 0, VALUE_LABEL, "KEY=VALUE", "a key of its configuration; JSON, or else a text",    \
+            true                                                                                   \
+    }
+
 const struct command commands_kit[] = {
     {
         .path = "plugin new",
@@ -15,6 +21,22 @@ const struct command commands_kit[] = {
         .examples = EXAMPLES({"banger plugin new motd", "then: cd motd && make test"},
                              {"banger plugin new motd --cxx", "the same in C++"}),
         .run = plugin_new,
+    },
+    {
+        .path = "plugin check",
+        .summary = "try a plugin's file",
+        .description =
+            "Loads it into a process of its own, and says how its ABI, its descriptor and its\n"
+            "configuration keys are. Then its hooks run, in the order of a VM's life, on a VM\n"
+            "that is made up and against a host that only records: no daemon and no guest is\n"
+            "needed. What a hook does by itself it really does. A failed check makes the exit\n"
+            "status 1; a warning does not.",
+        .arguments = ARGUMENTS({"FILE", VALUE_FILE, ARGUMENT_ONE}),
+        .options = OPTIONS(SET_OPTION),
+        .examples =
+            EXAMPLES({"banger plugin check ./motd.so", "before it is installed"},
+                     {"banger plugin check --set text='be nice' ./motd.so", "configured so"}),
+        .run = plugin_check,
     },
     {0},
 };

@@ -87,6 +87,8 @@ contributed() {
     run -0 make -C "$name" CFLAGS="-O1 -Werror" CXXFLAGS="-O1 -Werror" test "$name.so"
     has "ok     its content"
     run ! grep FAILED <<<"$output"
+    run -0 make -s -C "$name" check
+    has "contributeMachineConfig works, and contributes what a machine may have"
     make -s -C "$name" install
   done
   with_plugins "['motd-plus'] = { text = 'be nice' }"
@@ -101,6 +103,59 @@ contributed() {
   sed -i 's|%s: %s|%s; %s|' motd/motd.c
   run ! make -s -C motd test
   has "FAILED its content: 'web; be nice"
+}
+
+# faulty FAULT: builds the plugin with that defect.
+faulty() {
+  # shellcheck disable=SC2046  # a list of flags
+  gcc -std=c11 -Wall -Werror -fPIC -shared -DFAULT="$1" $(pkg-config --cflags banger) \
+    "$repo/tests/fixtures/kit/faulty.c" -ljansson -o faulty.so
+}
+
+@test "kit: plugin check finds defects, each by the hook that has it, and outlives them" {
+  export BANGER_HOME=$BATS_TEST_TMPDIR/none BANGER_NO_AUTOSTART=1 # it needs neither
+  mkdir empty && cd empty
+  while IFS='|' read -r fault name text; do
+    faulty "$fault"
+    run -1 --separate-stderr banger plugin check --json --set timeout=2s faulty.so
+    is "$fault: $(json "[(c['name'], '$text' in c['text'] or c['text']) for c in data['checks'] if c['status'] == 'fail']" <<<"$output")" \
+      "$fault: [('$name', True)]"
+  done <<'END'
+crash|prepare|signal 11
+hang|check|did not finish in time
+effects|check|set_json is not allowed in check
+section|contributeMachineConfig|unknown machine section
+journal|journal|cleanup leaves 1 row; the first is lock /run/lock/x
+orphan|journal|it writes into the journal and has no cleanup
+wordless|prepare|failed without saying why
+positive|prepare|it returned 3
+key|configuration|many
+END
+  for fault in none loud; do
+    faulty "$fault"
+    run -0 --separate-stderr banger plugin check --json faulty.so
+    is "$(json "{c['status'] for c in data['checks']}" <<<"$output")" "{'pass'}"
+  done
+  is "$(ls)" faulty.so
+}
+
+@test "kit: plugin check says why a file is no plugin" {
+  for fixture in wrong_magic wrong_abi missing_symbol no_descriptor; do
+    run -1 banger plugin check "$BANGER_BUILD/tests/plugins/$fixture.so"
+    has "fail  load"
+  done
+  echo "no plugin" >text.so
+  run -1 banger plugin check text.so
+  has "fail  load"
+  run -1 banger plugin check missing.so
+  has "cannot read missing.so"
+  faulty none
+  chmod g+w faulty.so
+  run -0 banger plugin check faulty.so
+  has "warn  file"
+  has "hint: chmod go-w"
+  run -1 banger plugin check --set cuont=2 faulty.so
+  has "did you mean 'count'"
 }
 
 @test "kit: a plugin that was built with the first headers loads and works" {
@@ -144,13 +199,16 @@ contributed() {
 
 @test "kit: the Prometheus exporter is built outside the tree, passes its test and says what it needs" {
   cp -r "$PREFIX/share/banger/examples/prometheus-textfile" .
-  run -0 make -C prometheus-textfile CFLAGS="-O1 -Werror" test
+  run -0 make -C prometheus-textfile CFLAGS="-O1 -Werror" test prometheus-textfile.so
   run ! grep FAILED <<<"$output"
+  mkdir "$BATS_TEST_TMPDIR/textfile"
+  run -0 banger plugin check --set folder="$BATS_TEST_TMPDIR/textfile" prometheus-textfile/prometheus-textfile.so
+  has "cleanup              works a second time"
+  is "$(ls -A textfile | tr '\n' ' ')" ".banger.lock banger.prom "
   make -s -C prometheus-textfile install
   with_plugins
   run -1 banger doctor
   has "no folder is configured for .prom files"
-  mkdir "$BATS_TEST_TMPDIR/textfile"
   with_plugins "['prometheus-textfile'] = { folder = '$BATS_TEST_TMPDIR/textfile' }"
   banger doctor --json | json "[c['status'] for c in data['checks'] if 'prometheus-textfile' in c['name']]" | grep -q "'pass'"
 }
