@@ -18,6 +18,7 @@ say = $(if $(V),,@echo '  $(1)';)
 
 LIBS_CORE := lua5.4 sqlite3 jansson libarchive libkmod ext2fs libcrypto liblz4 liblzma libzstd \
              libnl-3.0 libnl-route-3.0 libnl-nf-3.0 libnftables devmapper
+LIBS_LUA := lua5.4 jansson libcurl libcrypto
 CPPFLAGS += -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Icore
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
@@ -44,7 +45,8 @@ PLUGINS := $(notdir $(patsubst %/,%,$(dir $(wildcard plugins/*/plugin.c))))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 CORE_LIB := $(BUILD)/libcore.a
 PROGRAMS := $(BUILD)/bin/banger $(BUILD)/bin/bangerd $(BUILD)/bin/banger-agent $(BUILD)/bin/banger-plugin
-PLUGIN_FILES := $(PLUGINS:%=$(BUILD)/plugins/%.so)
+LUA_FILE := $(BUILD)/plugins/lua.so
+PLUGIN_FILES := $(PLUGINS:%=$(BUILD)/plugins/%.so) $(LUA_FILE)
 KIT_LIB := $(BUILD)/lib/libbanger-test.a
 
 CORE_CFLAGS = $(shell pkg-config --cflags $(LIBS_CORE))
@@ -99,6 +101,14 @@ $(BUILD)/plugins/$(1).so: $(call plugin_src,$(1)) $(wildcard plugins/$(1)/*.h pl
 	  $(if $(wildcard plugins/$(1)/libs),$$(shell pkg-config --cflags --libs $(shell cat plugins/$(1)/libs 2>/dev/null)))
 endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$(p))))
+
+# The Lua host is a plugin like these, with a folder of its own.
+LUA_SRC := $(wildcard lua/*.c)
+LUA_CFLAGS = -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Ilua $(shell pkg-config --cflags $(LIBS_LUA))
+LUA_LIBS = $(shell pkg-config --libs $(LIBS_LUA))
+$(LUA_FILE): $(LUA_SRC) $(wildcard lua/*.h include/banger/*.h)
+	@mkdir -p $(@D)
+	$(call say,PLUGIN  $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(LUA_CFLAGS) -fPIC -shared $(BASE_LDFLAGS) $(LUA_SRC) -o $@ $(LUA_LIBS)
 
 # What third parties' tests are linked with, and those of plugins/ too.
 $(BUILD)/obj/kit/%.o: kit/%.c
@@ -177,6 +187,7 @@ install: all
 	install -m 755 $(BUILD)/bin/bangerd $(BUILD)/bin/banger-agent $(BUILD)/bin/banger-plugin $(DESTDIR)$(LIBEXECDIR)/
 	install -m 644 $(PLUGIN_FILES) $(DESTDIR)$(PLUGINDIR)/
 	install -m 644 include/banger/*.h $(DESTDIR)$(PREFIX)/include/banger/
+	install -D -m 644 lua/library.lua $(DESTDIR)$(SHAREDIR)/library.lua
 	install -m 644 README.md CHANGELOG.md COPYING share/doc/*.md share/config/config.lua $(DESTDIR)$(DOCDIR)/
 	install -m 644 $(KIT_LIB) $(DESTDIR)$(PREFIX)/lib/
 	cd share && find templates examples -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)$(SHAREDIR))/{} \;

@@ -20,3 +20,16 @@ $(foreach p,$(PLUGIN_TESTS),$(eval $(call plugin_test_rule,$(p),$(firstword $(su
 $(BUILD)/tests/test_fake_host: tests/unit/test_fake_host.c $(FAKE_HOST) include/banger/test.h
 	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) -D_GNU_SOURCE -Iinclude $< $(FAKE_HOST) \
 	  $(BASE_LDFLAGS) -ljansson -lcmocka -o $@
+
+# The Lua host's tests, and what measures it, have its own files too.
+LUA_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_lua_*.c))
+LUA_PARTS := $(LUA_SRC) $(KIT_LIB)
+$(LUA_TESTS): $(BUILD)/tests/%: tests/unit/%.c $(LUA_PARTS) $(wildcard tests/unit/*.h lua/*.h include/banger/*.h)
+	@mkdir -p $(@D)
+	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(LUA_CFLAGS) -Itests/unit $< $(LUA_PARTS) \
+	  $(BASE_LDFLAGS) $(LUA_LIBS) -lcmocka -o $@
+
+$(BUILD)/tests/bench_lua: tests/bench/bench_lua.c $(LUA_PARTS) $(wildcard lua/*.h include/banger/*.h)
+	@mkdir -p $(@D)
+	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(LUA_CFLAGS) $< $(LUA_PARTS) $(BASE_LDFLAGS) $(LUA_LIBS) -o $@
+tests: $(BUILD)/tests/bench_lua
