@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Unit tests: one program a file of tests/unit, linked with the core and cmocka.
-# Fixtures: one .so a file of tests/fixtures/plugins, and the stub VMM.
+# Fixtures: one .so a file of tests/fixtures/plugins and tests/fixtures/hostile, and the stub VMM.
 # Fuzz targets: one program a file of tests/fuzz, by clang's libFuzzer.
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
@@ -18,6 +18,18 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c $(UNIT_SHARED) $(CORE_LIB)
 $(BUILD)/tests/plugins/%.so: tests/fixtures/plugins/%.c $(wildcard include/banger/*.h)
 	@mkdir -p $(@D)
 	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) -D_GNU_SOURCE -Iinclude -fPIC -shared $(BASE_LDFLAGS) $< -o $@ $(shell pkg-config --cflags --libs jansson)
+
+# What must not take the daemon along. Nothing of a sanitizer is wanted in them: they do it on purpose.
+HOSTILE_PLUGINS := $(patsubst tests/fixtures/hostile/%,$(BUILD)/tests/hostile/%.so,$(basename $(wildcard tests/fixtures/hostile/*.c tests/fixtures/hostile/*.cc)))
+FIXTURE_PLUGINS += $(HOSTILE_PLUGINS)
+CXX := $(if $(filter default,$(origin CXX)),g++,$(CXX))
+HOSTILE_FLAGS = -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -fPIC -shared -pthread
+$(BUILD)/tests/hostile/%.so: tests/fixtures/hostile/%.c $(wildcard include/banger/*.h)
+	@mkdir -p $(@D)
+	$(call say,TEST    $@)$(CC) -std=gnu11 $(HOSTILE_FLAGS) $< -o $@
+$(BUILD)/tests/hostile/%.so: tests/fixtures/hostile/%.cc $(wildcard include/banger/*.h)
+	@mkdir -p $(@D)
+	$(call say,TEST    $@)$(CXX) -std=c++17 $(HOSTILE_FLAGS) $< -o $@
 
 # The core of a fuzz target is instrumented as a whole.
 FUZZ_CORE := $(BUILD)/fuzz/core/libcore.a

@@ -127,7 +127,7 @@ static int remember(struct isolate *isolate, struct isolate_description *found, 
 static struct isolate_process *worker_open(struct isolate *isolate, int64_t memory, deadline until,
                                            banger_error *err)
 {
-    struct birth birth = {isolate->path, {isolate->program, memory}, NULL, err};
+    struct birth birth = {isolate->path, {isolate->program, memory, 0}, NULL, err};
     keeper_run(give_birth, &birth);
     if (birth.process == NULL) {
         count(isolate, -1, 0);
@@ -404,8 +404,9 @@ struct isolate *isolate_open(const char *path, const struct isolate_limits *limi
     isolate->program = xstrdup(limits->program);
     isolate->memory = limits->memory > 0 ? limits->memory : ISOLATE_MEMORY_DEFAULT;
     isolate->counts.processes = 1;
+    int64_t load_ms = limits->load_ms > 0 ? limits->load_ms : LOAD_MS;
     struct isolate_process *process =
-        worker_open(isolate, isolate->memory, deadline_in(LOAD_MS), err);
+        worker_open(isolate, isolate->memory, deadline_in(load_ms), err);
     if (process == NULL) {
         isolate_free(isolate);
         return NULL;

@@ -27,6 +27,7 @@ struct isolate;
 struct isolate_limits {
     const char *program; /* banger-plugin */
     int64_t memory;      /* address space of a process, bytes; 0: the default */
+    int64_t load_ms;     /* until it has said what it is; 0: 10 seconds */
 };
 
 /* Loads the file in a first process. The errors are those of a file loaded here. */

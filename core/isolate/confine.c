@@ -39,6 +39,20 @@
 /* A sanitizer's shadow memory is terabytes of address space. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define LIMITS_MEMORY 0
+
+/* A plugin ends by its signal and with its status, as it does without a sanitizer. */
+static const char plain_ends[] =
+    "detect_leaks=0:handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0";
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void)
+{
+    return plain_ends;
+}
+__attribute__((visibility("default"))) const char *__tsan_default_options(void)
+{
+    return plain_ends;
+}
 #else
 #define LIMITS_MEMORY 1
 #endif
