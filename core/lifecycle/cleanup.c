@@ -120,6 +120,9 @@ int stage_cleanup_runtime(struct operation *op, banger_error *err)
     if (journal_list(op->engine->store, op->vm.id, "core", &rows, err) < 0) {
         return -1;
     }
+    if (op->end_reason != NULL) {
+        operation_tell_failure(op, op->end_reason);
+    }
     if (end_processes(op, &rows, &failures) == 0) {
         /* A VM that never ran and holds nothing has nothing for capabilities to undo, but they are
          * asked all the same: cleanup never assumes that prepare ran. */

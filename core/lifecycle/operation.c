@@ -59,6 +59,7 @@ static void open_scope(struct operation *op)
     if (op->engine->host != NULL) {
         json_put(input, "host.instance", json_string(op->engine->host->instance));
     }
+    json_put(input, "operation.name", json_string(strchr(op->kind, '.') + 1)); /* "vm.start" */
     struct scope_init init = {
         .registry = op->engine->registry,
         .store = op->engine->store,
@@ -108,6 +109,11 @@ void operation_tell_providers(struct operation *op)
             scope_set_input(op->scope, key, json_string(chosen[kind]->plugin->name));
         }
     }
+}
+
+void operation_tell_failure(struct operation *op, const char *message)
+{
+    scope_set_input(op->scope, "operation.error", json_string(message));
 }
 
 /* One that is not there leaves its record empty: what a VM of a damaged database holds must still

@@ -53,6 +53,8 @@ int operation_open(struct operation *op, banger_error *err);
 void operation_free(struct operation *op);
 /* Lets hooks see which providers have been chosen: vm.vmm, vm.rootfs and vm.network. */
 void operation_tell_providers(struct operation *op);
+/* Lets the hooks of the cleanup see what made it necessary: operation.error. */
+void operation_tell_failure(struct operation *op, const char *message);
 /* Whether the image and the kernel are there, for what cannot do without. */
 int operation_check_parts(const struct operation *op, banger_error *err);
 

@@ -123,6 +123,7 @@ static void say_where_to_look(const struct operation *op, banger_error *err)
 void stages_fail(struct operation *op, banger_error *err)
 {
     op->uncancellable = true;
+    operation_tell_failure(op, err->message);
     banger_error second = BANGER_ERROR_INIT;
     if (run_one(op, STAGE_CLEANUP_RUNTIME, &second) < 0) {
         error_join(err, &second);
