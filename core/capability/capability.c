@@ -8,20 +8,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-static struct standing *standing_new(void)
-{
-    struct standing *standing = xcalloc(1, sizeof(*standing));
-    atomic_init(&standing->references, 1);
-    return standing;
-}
-
-static void standing_unref(struct standing *standing)
-{
-    if (atomic_fetch_sub(&standing->references, 1) == 1) {
-        free(standing);
-    }
-}
-
 struct capability *capability_new(const char *origin)
 {
     struct capability *capability = xcalloc(1, sizeof(*capability));
@@ -106,7 +92,6 @@ void capability_succeed(struct capability *capability, const struct capability *
     capability->tally = tally_ref(earlier->tally);
     if (json_equal(capability->said, earlier->said)) {
         standing_unref(capability->standing);
-        capability->standing = earlier->standing;
-        (void)atomic_fetch_add(&capability->standing->references, 1);
+        capability->standing = standing_ref(earlier->standing);
     }
 }

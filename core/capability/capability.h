@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "capability/isolate.h"
+#include "capability/standing.h"
 #include "capability/tally.h"
 
 #include <banger/plugin.h>
@@ -31,12 +32,6 @@ enum hook hook_by_name(const char *name); /* HOOK_COUNT: there is none of that n
 banger_hook hook_in_table(const struct banger_hooks *table, enum hook hook); /* NULL: as above */
 banger_hook *hook_place(struct banger_hooks *table, enum hook hook);
 
-/* Whether it may be called; shared by the capabilities of one description in successive line-ups. */
-struct standing {
-    _Atomic int references;
-    _Atomic int stuck; /* hooks of it that have outlived their deadline and not returned */
-};
-
 struct capability {
     const struct banger_plugin *plugin; /* a copy of full size: no field needs BANGER_HAS */
     struct capability *carrier;         /* in whose code its hooks are; NULL: in its own */
@@ -45,9 +40,10 @@ struct capability {
     const banger_error *broken; /* why it cannot be used; NULL: it can */
     enum on_error on_error;     /* from the configuration */
     int64_t timeout_ms;
-    int order;      /* place in the configuration's order; INT_MAX: not listed */
-    json_t *config; /* the plugin's keys, checked and completed; never NULL */
-    json_t *self;   /* {"name","origin","state"?}: what getters see as self.* */
+    int disable_after; /* failures in a row that disable it; 0: none do */
+    int order;         /* place in the configuration's order; INT_MAX: not listed */
+    json_t *config;    /* the plugin's keys, checked and completed; never NULL */
+    json_t *self;      /* {"name","origin","state"?}: what getters see as self.* */
     struct tally *tally;
     struct standing *standing;
 

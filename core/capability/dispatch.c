@@ -125,6 +125,31 @@ static void count_call(struct capability *capability, enum hook hook, bool faile
     }
 }
 
+static void tell_disabled(const struct run *run, const struct capability *capability)
+{
+    const struct scope *scope = run->scope;
+    const char *name = capability->plugin->name;
+    AUTO_JSON json_t *data = json_pack("{s:s, s:s, s:i}", "capability", name, "hook", run->what,
+                                       "failures", capability->disable_after);
+    log_warn("capability '%s' is disabled: its %s has failed %d times in a row", name, run->what,
+             capability->disable_after);
+    if (scope->services.emit != NULL) {
+        scope->services.emit(scope->context, "capability.disabled", data);
+    }
+}
+
+/* Counts a hook that was called, or was to be. About the host (in doctor) a failure is an answer: it is
+ * held against nobody. */
+static void settle(const struct run *run, struct capability *capability, bool failed,
+                   int64_t took_ns)
+{
+    count_call(capability, run->hook, failed, took_ns);
+    if (run->hook != HOOK_COUNT && run->scope->vm_id[0] != '\0' &&
+        standing_note(capability->standing, run->hook, failed, capability->disable_after)) {
+        tell_disabled(run, capability);
+    }
+}
+
 /* Applies the policy to a failure. True: the run goes on. */
 static bool run_judge(struct run *run, const struct capability *capability,
                       const banger_error *problem)
@@ -197,7 +222,7 @@ static const struct step *run_begin(struct run *run, int64_t now)
         const struct step *step = &run->steps[run->next++];
         banger_error problem = BANGER_ERROR_INIT;
         if (is_out_of_use(run, step->capability, &problem)) {
-            count_call(step->capability, run->hook, true, 0);
+            settle(run, step->capability, true, 0);
             if (!run_judge(run, step->capability, &problem)) {
                 return NULL;
             }
@@ -251,7 +276,7 @@ static bool run_steps(struct run *run)
         }
         record_end(&run->call, result);
         now = clock_mono_ns();
-        count_call(capability, run->hook, result != 0, now - began);
+        settle(run, capability, result != 0, now - began);
         banger_error problem = BANGER_ERROR_INIT;
         if (result != 0 && call_outcome(&run->call, result, &problem) < 0 &&
             !run_judge(run, capability, &problem)) {
@@ -344,7 +369,7 @@ static struct run *run_remainder(struct run *run)
     banger_error problem = BANGER_ERROR_INIT;
     timeout_error(run, late, &problem);
     log_warn("%s; it is left behind", problem.message);
-    count_call(late, run->hook, true, timeout_of(run, late) * NS_PER_MS);
+    settle(run, late, true, timeout_of(run, late) * NS_PER_MS);
     if (!run_judge(run, late, &problem) || run->next == run->count) {
         return NULL;
     }
@@ -393,11 +418,14 @@ static int run_all(struct run *run, banger_error *err)
 /* -- Dispatch ------------------------------------------------------------------------------------
  */
 
-/* Adds the capability's hook, if it has it. A broken one has a check, which is never called. */
+/* Adds the capability's hook, if it has it. A broken one has a check, which is never called; one that is
+ * disabled still gives back what it holds. */
 static void run_add_hook(struct run *run, struct capability *capability)
 {
     banger_hook function = hook_of(capability->plugin, run->hook);
-    if (function != NULL || (capability->broken != NULL && run->hook == HOOK_CHECK)) {
+    bool is_broken = capability->broken != NULL && run->hook == HOOK_CHECK;
+    bool is_off = atomic_load(&capability->standing->disabled) && !run->runs_all;
+    if (is_broken || (function != NULL && !is_off)) {
         run_add(run, capability, function);
     }
 }

@@ -25,6 +25,7 @@ static const struct banger_config_key policy_keys[] = {
     KEY("on_error", STRING, .default_value = "abort"),
     KEY("timeout", DURATION, .minimum = TIMEOUT_MIN_MS, .maximum = TIMEOUT_MAX_MS),
     KEY("order", INT, .minimum = -1000000, .maximum = 1000000),
+    KEY("disable_after", INT, .default_value = "0", .maximum = 1000000),
     KEY("isolate", BOOL),
     KEY("process_memory", SIZE, .default_value = "512M", .minimum = MEMORY_MIN,
         .maximum = INT64_MAX),
@@ -115,6 +116,7 @@ static int apply_common(struct capability *capability, const json_t *config,
 {
     capability->timeout_ms = json_get_int(config, "timeout", default_timeout_ms);
     capability->order = (int)json_get_int(config, "order", INT_MAX);
+    capability->disable_after = (int)json_get_int(config, "disable_after", 0);
     return apply_on_error(capability, json_get_string(config, "on_error", "abort"), err);
 }
 

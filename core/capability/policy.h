@@ -7,6 +7,7 @@
  *   on_error = "abort" | "warn" what a failed hook means for the operation
  *   timeout = "10s"             how long one hook may take
  *   order = 10                  its place among plugins that after/before leave free
+ *   disable_after = 3           how many failures of a hook in a row disable it; 0: none do
  *   isolate = true | false      run it in processes of its own; what it is without that word is the loader's
  *                               to say
  *   process_memory = "512M"     what one of those may have

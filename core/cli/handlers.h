@@ -53,6 +53,7 @@ int kernel_delete(struct cli *cli, banger_error *err);
 /* plugin.c */
 int plugin_list(struct cli *cli, banger_error *err);
 int plugin_show(struct cli *cli, banger_error *err);
+int plugin_enable(struct cli *cli, banger_error *err);
 int hook_list(struct cli *cli, banger_error *err);
 /* plugin_new.c */
 int plugin_new(struct cli *cli, banger_error *err);

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "cli/artifact.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
 
@@ -250,4 +251,9 @@ int plugin_show(struct cli *cli, banger_error *err)
     print_hooks(json_object_get(plugin, "hooks"));
     print_config(json_object_get(plugin, "config"));
     return EXIT_DONE;
+}
+
+int plugin_enable(struct cli *cli, banger_error *err)
+{
+    return artifact_make(cli, "plugin.enable", cli_params(cli, "plugin"), err);
 }

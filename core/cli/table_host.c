@@ -127,6 +127,17 @@ const struct command commands_host[] = {
         .run = plugin_show,
     },
     {
+        .path = "plugin enable",
+        .summary = "enable a plugin or script that its failures have disabled",
+        .description =
+            "One whose policy has 'disable_after' is not called any more after so many\n"
+            "failures in a row. A script that is edited, and a daemon that is started again,\n"
+            "begin anew; this does it for one that goes on as it was.",
+        .arguments = ARGUMENTS({"PLUGIN", VALUE_PLUGIN, ARGUMENT_ONE}),
+        .examples = EXAMPLES({"banger plugin enable inventory", "its server is back"}),
+        .run = plugin_enable,
+    },
+    {
         .path = "hook list",
         .alias = "ls",
         .summary = "list the scripts in the order in which they run",

@@ -10,6 +10,7 @@
 #include "lifecycle/choose.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
@@ -154,6 +155,11 @@ static void check_capability(struct scope *scope, struct doctor_said *said,
                              struct capability *capability, json_t *checks)
 {
     const char *name = capability->plugin->name;
+    if (capability->broken == NULL && atomic_load(&capability->standing->disabled)) {
+        AUTO_FREE char *hint = str_format("banger plugin enable %s, when it is mended", name);
+        add(checks, name, "warn", "disabled: a hook of it has failed too often in a row", hint);
+        return;
+    }
     if (hook_of(capability->plugin, HOOK_CHECK) == NULL && capability->broken == NULL) {
         return;
     }

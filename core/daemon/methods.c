@@ -20,6 +20,7 @@ const struct rpc_method daemon_methods[] = {
     {"ops.list", method_ops_list},
     {"plugin.list", method_plugin_list},
     {"plugin.show", method_plugin_show},
+    {"plugin.enable", method_plugin_enable},
     {"hook.list", method_hook_list},
     {"ssh.show", method_ssh_show},
     {"vm.connect", method_vm_connect},

@@ -53,6 +53,7 @@ METHOD(method_network_remove);
 /* methods_plugin.c */
 METHOD(method_plugin_list);
 METHOD(method_plugin_show);
+METHOD(method_plugin_enable);
 METHOD(method_hook_list);
 /* methods_host.c */
 METHOD(method_daemon_status);

@@ -2,6 +2,7 @@
 /* Methods about capabilities: plugins, and what they carry. */
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/methods.h"
 #include "lifecycle/choose.h"
@@ -62,14 +63,18 @@ static const char *state_of(const struct capability *capability)
     if (capability->broken != NULL) {
         return "broken";
     }
+    if (atomic_load(&capability->standing->disabled)) {
+        return "disabled";
+    }
     return atomic_load(&capability->standing->stuck) != 0 ? "stuck" : "ok";
 }
 
 static json_t *policy_view(const struct capability *capability)
 {
-    return json_pack("{s:s, s:I}", "on_error",
+    return json_pack("{s:s, s:I, s:i}", "on_error",
                      capability->on_error == ON_ERROR_WARN ? "warn" : "abort", "timeout_ms",
-                     (json_int_t)capability->timeout_ms);
+                     (json_int_t)capability->timeout_ms, "disable_after",
+                     capability->disable_after);
 }
 
 /* Of one in processes of its own: how many there are, and how many have ended as they should not. */
@@ -188,5 +193,28 @@ METHOD(method_plugin_show)
     (void)json_object_set_new(*result, "config", config_view(capability));
     (void)json_object_set_new(*result, "after", name_list(capability->plugin->after));
     (void)json_object_set_new(*result, "before", name_list(capability->plugin->before));
+    return 0;
+}
+
+METHOD(method_plugin_enable)
+{
+    (void)request;
+    struct daemon *daemon = context;
+    const char *name = NULL;
+    if (json_need_string(params, "plugin", &name, err) < 0) {
+        return -1;
+    }
+    registry_refresh(daemon->registry);
+    AUTO_LINEUP struct lineup *lineup = registry_lineup(daemon->registry);
+    const struct capability *capability = lineup_find(lineup, name);
+    if (capability == NULL) {
+        return no_such_plugin(lineup, name, err);
+    }
+    if (standing_enable(capability->standing)) {
+        AUTO_JSON json_t *data = json_pack("{s:s}", "capability", name);
+        log_info("capability '%s' is enabled again", name);
+        engine_emit(&daemon->engine, "capability.enabled", NULL, NULL, data);
+    }
+    *result = plugin_view(lineup, lineup_place(lineup, name));
     return 0;
 }

@@ -68,6 +68,7 @@
  *   plugin.list {}                         [PLUGIN]  in resolved order
  *   plugin.show {plugin}                   PLUGIN with its configuration table: config:[{name,type,
  *                                          default,help,value}], after:[..], before:[..]
+ *   plugin.enable {plugin}                 PLUGIN    one that was disabled for its failures
  *   hook.list {}                           [PLUGIN]  those that a plugin carries: scripts
  *   ssh.show {}                            {key,known_hosts,config}   paths: the private key that
  *                                          guests let in, the hosts' keys, the client's configuration
@@ -78,9 +79,10 @@
  *   publish:["[IP:]HOST:GUEST[/udp]"] labels:{K:V} boot_args:[..] env:["K=V"]
  * VM: {id,short_id,name,state,busy?,paused?,image:{id,name},kernel:{id,name},spec:SPEC,
  *   providers:{vmm,rootfs,network}?,pid?,addresses:[..],dir,last_error?,created,started?,uptime_ms?}
- * PLUGIN: {name,order,version,summary,license,origin,carrier?,state:"ok"|"broken"|"stuck",
+ * PLUGIN: {name,order,version,summary,license,origin,carrier?,state:"ok"|"broken"|
+ *   "disabled"|"stuck",
  *   broken:{message,hint?}?,provides:[..],hooks:{HOOK:COUNTS},COUNTS of all its hooks,on_error,timeout_ms,
- *   isolated:bool,processes?,ended_badly?}
+ *   disable_after, *   isolated:bool,processes?,ended_badly?}
  * COUNTS: calls failures mean_ns p50_ns p99_ns max_ns, since the daemon's start; the percentiles are known to
  *   within a sixteenth
  * Times are RFC 3339 in UTC with milliseconds.

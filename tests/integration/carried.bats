@@ -116,3 +116,45 @@ for line in sys.stdin:
   has "did you mean 'plugins.site'?"
   site
 }
+
+@test "carried: hooks are told which operation it is, and in the cleanup why it failed" {
+  carry site '"hooks":["prepare","cleanup"],"state":{"fails":true}'
+  run -1 banger vm start web
+  is "$(told site | tail -2)" "prepare start None
+cleanup start capability 'site': prepare: it fails, as its state says"
+  carry site '"hooks":["cleanup"],"version":"2"'
+  banger vm start web
+  is "$(told site | tail -1)" "cleanup start None"
+  vmm=$(vmm_of web)
+  kill -KILL "$vmm"
+  event vm.ended web
+  is "$(told site | tail -1)" "cleanup ended the VMM was ended by signal KILL"
+}
+
+@test "carried: one that fails again and again is disabled, and enabled by hand or by a change" {
+  site "site = { disable_after = 2, on_error = 'warn' }"
+  carry site '"hooks":["check","prepare","cleanup"],"state":{"fails":true}'
+  for round in 1 2; do
+    is "$(hooks 'data[0]["state"]')" ok
+    run -0 banger vm start web # check and cleanup succeed each time, which says nothing of prepare
+    has "it fails, as its state says"
+    banger vm stop web
+  done
+  is "$(hooks 'data[0]["state"]')" disabled
+  event capability.disabled web '"failures": *2'
+  run banger doctor
+  has "banger plugin enable site"
+  run -0 banger vm start web
+  run ! has "as its state says"
+  banger vm stop web
+  is "$(hooks '[data[0]["hooks"][hook]["calls"] for hook in ("check", "prepare", "cleanup")]')" "[2, 2, 6]"
+  is "$(banger plugin enable site)" site
+  is "$(hooks 'data[0]["state"]')" ok
+  for round in 1 2; do
+    run -0 banger vm start web
+    banger vm stop web
+  done
+  is "$(hooks 'data[0]["state"]')" disabled
+  carry site '"hooks":["prepare"]'
+  is "$(hooks 'data[0]["state"]')" ok
+}
