@@ -154,10 +154,12 @@ static void promises_an_agent(void **state)
 {
     const json_t *argv;
     const char *build = getenv("BANGER_BUILD");
+    char path[PATH_MAX];
     char agent[PATH_MAX];
 
     (void)state;
-    (void)snprintf(agent, sizeof(agent), "%s/bin/banger-agent", build != NULL ? build : "build");
+    (void)snprintf(path, sizeof(path), "%s/bin/banger-agent", build != NULL ? build : "build");
+    assert_non_null(realpath(path, agent));
     fake_host_set(fake, "config.agent", json_string(agent));
     launch("run");
     assert_true(temp_dir_has(&dir, "agent.sock")); /* there when the launch returns */
