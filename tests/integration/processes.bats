@@ -121,7 +121,7 @@ in_order() {
   can_make_namespaces || skip "network namespaces and TAP devices need root here"
   banger daemon stop
   banger() { in_host "$BANGER_BUILD/bin/banger" "$@"; }
-  configure "term_timeout = '300ms', plugins = { bridge = { pool = 0 } }"
+  configure "term_timeout = '300ms', plugins = { bridge = { pool = 0 }, stub = { isolate = false } }" # all in one process
   banger vm create --name deaf --network bridge --label stub=ignore-term
   banger vm start deaf
   vmm=$(vmm_of deaf)
