@@ -142,3 +142,15 @@ int context_host_failed(lua_State *lua, const char *what)
     context->host_code = (int)context->host->get_int(context->call, "call.code", BANGER_EINTERNAL);
     return luaL_error(lua, "%s: %s", what, context->host_error);
 }
+
+bool context_is_trial(lua_State *lua, const char *what, const char *on)
+{
+    const struct context *context = context_of(lua);
+
+    if (!context->host->get_bool(context->call, "trial.dry", 0)) {
+        return false;
+    }
+    context->host->log(context->call, BANGER_LOG_INFO, "%s %s: not done, since this is a test",
+                       what, on);
+    return true;
+}

@@ -77,6 +77,9 @@ void context_arm(struct context *context);
 void context_need_effects(lua_State *lua, const char *what);
 /* The same for what needs a host's call behind it at all: not while a script is being loaded. */
 void context_need_call(lua_State *lua, const char *what);
+/* Whether the hook is only being tried (`banger hook test`): then what would reach beyond the host table is told
+ * (`what`: "banger.host.write", "/the/path") and not done. */
+bool context_is_trial(lua_State *lua, const char *what, const char *on);
 /* A host function has failed: raises its text. */
 int context_host_failed(lua_State *lua, const char *what);
 

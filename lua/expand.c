@@ -200,9 +200,29 @@ static int visit_folders(const struct expanding *expanding)
     return 0;
 }
 
+/* One script, wherever it lies: `banger hook check` and `hook test` ask for it. */
+static int visit_file(const struct expanding *expanding, const char *path)
+{
+    char why[SOURCE_WHY_MAX];
+    char folder[PATH_MAX];
+    const char *file = last_part(path);
+    size_t length = strlen(file);
+
+    (void)snprintf(folder, sizeof(folder), "%.*s", (int)(file - path - 1), path);
+    if (length <= strlen(SUFFIX) || strcmp(file + length - strlen(SUFFIX), SUFFIX) != 0) {
+        return provide_broken(expanding, file, path, "the file's name does not end in '" SUFFIX "'",
+                              "rename it");
+    }
+    if (source_check_folder(folder, why, sizeof(why)) <= 0) {
+        return provide_broken(expanding, file, path, why, "");
+    }
+    return provide_file(expanding, folder, file);
+}
+
 int expand_scripts(const struct banger_host *host, struct banger_call *call)
 {
     struct expanding expanding = {.host = host, .call = call};
+    const char *only = host->get_string(call, "trial.script", "");
     int result;
 
     if (!BANGER_HAS(host, provide)) {
@@ -212,7 +232,7 @@ int expand_scripts(const struct banger_host *host, struct banger_call *call)
     if (expanding.settings == NULL) {
         return -1;
     }
-    result = visit_folders(&expanding);
+    result = only[0] == '/' ? visit_file(&expanding, only) : visit_folders(&expanding);
     json_decref(expanding.settings);
     return result;
 }

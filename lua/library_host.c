@@ -96,6 +96,9 @@ static int host_write(lua_State *lua)
     const char *text = luaL_checklstring(lua, 2, &length);
     int mode = lua_isnoneornil(lua, 3) ? 0644 : library_mode(lua, 3, "banger.host.write");
 
+    if (context_is_trial(lua, "banger.host.write", lua_tostring(lua, 1))) {
+        return 0;
+    }
     if (place_write(folder, rest, text, length, (mode_t)mode, why, sizeof(why)) < 0) {
         return luaL_error(lua, "banger.host.write: %s: %s", lua_tostring(lua, 1), why);
     }
@@ -108,7 +111,8 @@ static int host_remove(lua_State *lua)
     const char *rest = NULL;
     const char *folder = check_place(lua, "banger.host.remove", &rest);
     char why[PLACE_WHY_MAX];
-    int result = place_remove(folder, rest, why, sizeof(why));
+    bool trial = context_is_trial(lua, "banger.host.remove", lua_tostring(lua, 1));
+    int result = trial ? 1 : place_remove(folder, rest, why, sizeof(why));
 
     if (result < 0) {
         return luaL_error(lua, "banger.host.remove: %s: %s", lua_tostring(lua, 1), why);

@@ -109,6 +109,19 @@ static void push_response(lua_State *lua, struct exchange *exchange)
     lua_setfield(lua, -2, "headers");
 }
 
+/* What a request is answered that is not made. */
+static int push_nothing(lua_State *lua)
+{
+    lua_createtable(lua, 0, 3);
+    lua_pushinteger(lua, 200);
+    lua_setfield(lua, -2, "status");
+    (void)lua_pushliteral(lua, "");
+    lua_setfield(lua, -2, "body");
+    lua_newtable(lua);
+    lua_setfield(lua, -2, "headers");
+    return 1;
+}
+
 /* banger.http.request{ url = ..., ... } */
 static int http_request(lua_State *lua)
 {
@@ -130,6 +143,9 @@ static int http_request(lua_State *lua)
     exchange_set_ca_file(exchange, text_option(lua, "ca_file", &length));
     read_headers(lua, exchange);
     read_body(lua, exchange);
+    if (context_is_trial(lua, "banger.http.request", url)) {
+        return push_nothing(lua);
+    }
     if (exchange_run(exchange, context_of(lua), read_timeout(lua)) < 0) {
         context_look(lua);
         return luaL_error(lua, "banger.http.request: %s: %s", url, exchange_why(exchange));

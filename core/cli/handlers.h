@@ -59,6 +59,10 @@ int hook_list(struct cli *cli, banger_error *err);
 int plugin_new(struct cli *cli, banger_error *err);
 /* plugin_check.c */
 int plugin_check(struct cli *cli, banger_error *err);
+/* hook_new.c, hook_check.c, hook_test.c */
+int hook_new(struct cli *cli, banger_error *err);
+int hook_check(struct cli *cli, banger_error *err);
+int hook_test(struct cli *cli, banger_error *err);
 /* ssh_config.c */
 int ssh_config(struct cli *cli, banger_error *err);
 /* doctor.c */

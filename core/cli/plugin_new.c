@@ -8,7 +8,6 @@
 #include "cli/template.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 static const struct template_file in_c[] = {
     {"plugin-c/Makefile", "Makefile"},           {"plugin-c/plugin.c", "@NAME@.c"},
@@ -24,17 +23,6 @@ static const struct template_file in_cxx[] = {
     {"plugin/gitignore", ".gitignore"},
     {0},
 };
-
-/* Names are unique among all that is loaded, and ours are there first. */
-static int check_not_bundled(const struct layout *layout, const char *name, banger_error *err)
-{
-    AUTO_FREE char *path = str_format("%s/%s.so", layout->plugin_dir, name);
-    if (access(path, F_OK) < 0) {
-        return 0;
-    }
-    (void)error_set(err, BANGER_EEXISTS, "a plugin of banger's own is called '%s'", name);
-    return error_hint(err, "choose another name: all plugins that are loaded have different ones");
-}
 
 static void say_next(const char *name, const struct layout *layout)
 {
@@ -57,7 +45,7 @@ int plugin_new(struct cli *cli, banger_error *err)
         return -1;
     }
     const struct template_file *files = args_has(&cli->args, "cxx") ? in_cxx : in_c;
-    int result = check_not_bundled(&layout, name, err);
+    int result = template_check_name(name, err);
     if (result == 0) {
         result = template_write_folder(files, name, name, err);
     }

@@ -38,5 +38,47 @@ const struct command commands_kit[] = {
                      {"banger plugin check --set text='be nice' ./motd.so", "configured so"}),
         .run = plugin_check,
     },
+    {
+        .path = "hook new",
+        .summary = "begin a hook",
+        .description =
+            "Writes a script in Lua that works, with every hook in it and what each is for,\n"
+            "into the folder where banger looks for yours: hooks.d beside config.lua.",
+        .arguments = ARGUMENTS({"NAME", VALUE_NEW_PLUGIN, ARGUMENT_ONE}),
+        .options = OPTIONS({"output", 'o', VALUE_FILE, "FILE", "into this file instead", false}),
+        .examples = EXAMPLES({"banger hook new motd", "in use at the next start"},
+                             {"banger hook new motd -o motd.lua", "not in use before it is moved"}),
+        .run = hook_new,
+    },
+    {
+        .path = "hook check",
+        .summary = "look whether hooks are in order",
+        .description =
+            "Each script is compiled and run as the daemon does it, in the same sandbox, and\n"
+            "the table that it returns is checked. No hook of it runs, and no daemon is needed.\n"
+            "What is wrong is told with file and line, and makes the exit status 1.",
+        .arguments = ARGUMENTS({"FILE", VALUE_FILE, ARGUMENT_SOME}),
+        .examples = EXAMPLES({"banger hook check ~/.config/banger/hooks.d/*.lua", "all of yours"}),
+        .run = hook_check,
+    },
+    {
+        .path = "hook test",
+        .summary = "run a hook's functions without a VM",
+        .description =
+            "Runs them in the order of a VM's life, and shows what they contribute, write down\n"
+            "and log, and what they run. The VM is made up, or one of yours (--vm), or the one\n"
+            "of a recording (vm start --record): then programs in the guest and on the host\n"
+            "answer as they did. Without one nothing is run, and every program ends with status\n"
+            "0 and says nothing. A function that fails makes the exit status 1.",
+        .arguments = ARGUMENTS({"FILE", VALUE_FILE, ARGUMENT_ONE}),
+        .options = OPTIONS(
+            {"recording", 'r', VALUE_FILE, "FILE", "what was recorded of a start", false},
+            {"vm", 0, VALUE_VM, "VM", "as if this VM were started; it is not touched", false},
+            SET_OPTION),
+        .examples = EXAMPLES(
+            {"banger hook test motd.lua", "on a VM that is made up"},
+            {"banger hook test --recording web.json motd.lua", "with what a real start saw"}),
+        .run = hook_test,
+    },
     {0},
 };

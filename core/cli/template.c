@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/layout.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -13,12 +14,12 @@
 
 #define TEMPLATE_MAX ((size_t)64 * 1024)
 
-/* The name with what no identifier may have replaced; new. */
-static char *identifier_of(const char *name)
+/* The name with what no identifier may have replaced, each letter as `letter` makes it; new. */
+static char *identifier_of(const char *name, int (*letter)(int))
 {
     char *identifier = xstrdup(name);
     for (char *at = identifier; *at != '\0'; at++) {
-        *at = *at == '-' ? '_' : *at;
+        *at = *at == '-' ? '_' : (char)letter((unsigned char)*at);
     }
     return identifier;
 }
@@ -26,11 +27,15 @@ static char *identifier_of(const char *name)
 /* Copies `text` with its marks replaced. */
 static void fill(const char *text, const char *name, struct buf *out)
 {
-    AUTO_FREE char *identifier = identifier_of(name);
+    AUTO_FREE char *identifier = identifier_of(name, tolower);
+    AUTO_FREE char *variable = identifier_of(name, toupper);
     const struct {
         const char *mark;
         const char *value;
-    } marks[] = {{"@NAME@", name}, {"@IDENT@", identifier}, {"@VERSION@", BANGER_VERSION}};
+    } marks[] = {{"@NAME@", name},
+                 {"@IDENT@", identifier},
+                 {"@ENV@", variable},
+                 {"@VERSION@", BANGER_VERSION}};
     while (*text != '\0') {
         size_t plain = strcspn(text + 1, "@") + 1;
         const char *value = NULL;
@@ -112,4 +117,19 @@ int template_write_folder(const struct template_file *files, const char *folder,
         }
     }
     return 0;
+}
+
+int template_check_name(const char *name, banger_error *err)
+{
+    struct layout layout;
+    if (layout_load(&layout, err) < 0) {
+        return -1;
+    }
+    AUTO_FREE char *path = str_format("%s/%s.so", layout.plugin_dir, name);
+    layout_free(&layout);
+    if (access(path, F_OK) < 0) {
+        return 0;
+    }
+    (void)error_set(err, BANGER_EEXISTS, "a plugin of banger's own is called '%s'", name);
+    return error_hint(err, "choose another name: all that is loaded has different ones");
 }

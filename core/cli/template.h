@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Files that a command writes for its user to go on with: they lie below share/templates, as plain files
- * in which @NAME@ stands for the name that was asked for, @IDENT@ for the same as a C identifier, and
- * @VERSION@ for banger's.
+ * in which @NAME@ stands for the name that was asked for, @IDENT@ for the same as a C identifier, @ENV@ as the
+ * name of an environment variable, and @VERSION@ for banger's version.
  */
 #ifndef CLI_TEMPLATE_H
 #define CLI_TEMPLATE_H
@@ -14,6 +14,9 @@ struct template_file {
     const char *source; /* below share/templates; NULL ends the list */
     const char *target; /* below the folder; with the marks in it, as in the text */
 };
+
+/* Names are unique among all that is loaded, and banger's own plugins are there first. */
+int template_check_name(const char *name, banger_error *err);
 
 /* Appends the text of one template, filled in for `name`. */
 int template_read(const char *source, const char *name, struct buf *out, banger_error *err);

@@ -212,3 +212,122 @@ END
   with_plugins "['prometheus-textfile'] = { folder = '$BATS_TEST_TMPDIR/textfile' }"
   banger doctor --json | json "[c['status'] for c in data['checks'] if 'prometheus-textfile' in c['name']]" | grep -q "'pass'"
 }
+
+# -- Hooks in Lua -------------------------------------------------------------------------------------------
+
+@test "kit: hook new writes a script that is in order, takes part at once, and is never written over" {
+  run -0 banger hook new site
+  has "created $BANGER_HOME/hooks.d/site.lua"
+  run -0 banger hook check "$BANGER_HOME/hooks.d/site.lua"
+  has "check, prepare, contributeMachineConfig, postStart, cleanup, configure, deleted, reconciled; 1 key"
+  is "$(banger hook list --quiet)" site
+  is "$(contributed site)" "[('/etc/site', 'planned: hello from site\\n')]"
+  echo "return {}" >"$BANGER_HOME/hooks.d/site.lua"
+  run -1 banger hook new site
+  has "site.lua is there already"
+  is "$(cat "$BANGER_HOME/hooks.d/site.lua")" "return {}"
+  rm "$BANGER_HOME/hooks.d/site.lua"
+  run -2 banger hook new Site
+  run -1 banger hook new qemu
+  has "a plugin of banger's own"
+  is "$(banger hook new other --quiet --output deep/folder/other.lua)" deep/folder/other.lua
+  run -0 banger hook check deep/folder/other.lua
+}
+
+@test "kit: hook check runs no hook, and tells a mistake with its line" {
+  export BANGER_HOME=$BATS_TEST_TMPDIR/none BANGER_NO_AUTOSTART=1 # it needs no daemon
+  mkdir lib
+  echo "return { text = 'x' }" >lib/util.lua
+  printf 'local util = require("util")\nreturn { summary = util.text, check = function() error("run!") end }\n' >good.lua
+  run -0 banger hook check good.lua
+  has "pass  good.lua"
+  while IFS='|' read -r name script text; do
+    printf '%b' "$script" >"$name.lua"
+    run -1 banger hook check --json good.lua "$name.lua"
+    run -0 json "[c['text'] for c in data['checks'] if c['status'] == 'fail']" <<<"$output"
+    has "$text" || { echo "$name"; return 1; }
+  done <<'END'
+syntax|return {\n  check = func() end\n}|syntax.lua:2:
+member|return { chek = function() end }|did you mean 'check'?
+value|return { check = 7 }|'check' must be a function
+files|local f = io.open("/etc/passwd")\nreturn {}|files.lua:1:
+shell|return { summary = os.execute("true") }|shell.lua:1:
+module|return require("missing")|missing
+key|return { config = { n = { type = "int", default = "many" } } }|many
+nothing|local x = 1|table
+END
+  run -1 banger hook check missing.lua
+  has "cannot find missing.lua"
+}
+
+@test "kit: hook test shows what a hook does, without a VM, a daemon, or anything done" {
+  export BANGER_HOME=$BATS_TEST_TMPDIR/none BANGER_NO_AUTOSTART=1
+  banger hook new site --quiet -o site.lua
+  run -0 banger hook test --set text='be nice' site.lua
+  has 'contribute guest.files {"content":"sample: be nice\n","path":"/etc/site"}'
+  has 'guest_exec {"argv":["cat","/etc/site"]}'
+  has '(assumed)'
+  cat >careful.lua <<LUA
+return {
+  prepare = function(vm)
+    banger.host.write("$BATS_TEST_TMPDIR/out/file", "x")
+    banger.http.request{ url = "http://127.0.0.1:9/", method = "POST" }
+    banger.resource.hold("lock", vm.name, {}, function() end)
+    banger.runtime.set("token", vm.short_id)
+  end,
+  contributeMachineConfig = function(vm, machine)
+    machine:drive{ path = "relative" }
+  end,
+  cleanup = function(vm)
+    for row in banger.resource.rows() do
+      error(row.key .. " cannot be released, " .. banger.runtime.get("token"))
+    end
+  end,
+}
+LUA
+  run -1 banger hook test --set "lua.write_dirs=[\"$BATS_TEST_TMPDIR/out\"]" careful.lua
+  has "banger.host.write $BATS_TEST_TMPDIR/out/file: not done, since this is a test"
+  has "banger.http.request http://127.0.0.1:9/: not done"
+  has "failed  contributeMachineConfig"
+  has "careful.lua:13: sample cannot be released, 01234567"
+  is "$(ls)" $'careful.lua\nsite.lua'
+  run -2 banger hook test --set txet=1 site.lua
+  has "did you mean 'text'"
+  run -1 banger hook test --recording missing.json site.lua
+  echo '{}' >empty.json
+  run -2 banger hook test --recording empty.json site.lua
+  has "is no recording"
+}
+
+@test "kit: hook test plays a recorded start: what was seen, and what programs answered" {
+  rm -f "$BANGER_HOME"/plugins/*
+  mkdir -p "$BANGER_HOME/hooks.d"
+  printf '#!/bin/sh\necho "secret of $1"\n' >vault
+  chmod 755 vault
+  cat >"$BANGER_HOME/hooks.d/secret.lua" <<LUA
+return {
+  config = { owner = { type = "string", default = "nobody" } },
+  contributeMachineConfig = function(vm, machine)
+    local answer = banger.host.run{ "$BATS_TEST_TMPDIR/vault", vm.name .. "/" .. banger.config.owner }
+    machine:file{ path = "/run/secret", content = answer.stdout }
+  end,
+}
+LUA
+  with_plugins "lua = { programs = { '$BATS_TEST_TMPDIR/vault' } }, secret = { owner = 'me' }"
+  banger vm start --record rec.json planned
+  banger vm kill --signal KILL planned
+  rm vault
+  run -0 banger hook test --recording rec.json "$BANGER_HOME/hooks.d/secret.lua"
+  has '-> {"status":0,"stderr":"","stdout":"secret of planned/me\n"} (recorded)'
+  has 'contribute guest.files {"content":"secret of planned/me\n","path":"/run/secret"}'
+  # A script that was not there yet sees what others saw.
+  echo 'return { prepare = function(vm) banger.log.info("%s has %d MiB", vm.name, vm.memory_mib) end }' >new.lua
+  run -0 banger hook test --recording rec.json new.lua
+  has "it was not recorded"
+  has "log info: planned has 512 MiB"
+  run -0 banger hook test --vm planned new.lua
+  has "log info: planned has 512 MiB"
+  run -2 banger hook test --vm planned --recording rec.json new.lua
+  has "exclude each other"
+  rm "$BANGER_HOME/hooks.d/secret.lua"
+}
