@@ -31,6 +31,13 @@ $(BUILD)/tests/hostile/%.so: tests/fixtures/hostile/%.cc $(wildcard include/bang
 	@mkdir -p $(@D)
 	$(call say,TEST    $@)$(CXX) -std=c++17 $(HOSTILE_FLAGS) $< -o $@
 
+# Preloaded into a daemon; without a sanitizer, whose runtime would have to come first.
+CLOCK_JUMP := $(BUILD)/tests/clock-jump.so
+FIXTURE_PLUGINS += $(CLOCK_JUMP)
+$(CLOCK_JUMP): tests/fixtures/clock-jump/jump.c
+	@mkdir -p $(@D)
+	$(call say,TEST    $@)$(CC) -std=gnu11 -O2 -D_GNU_SOURCE $(WARN) -fPIC -shared $< -o $@
+
 # The core of a fuzz target is instrumented as a whole.
 FUZZ_CORE := $(BUILD)/fuzz/core/libcore.a
 $(FUZZ_CORE): $(CORE_SRC)

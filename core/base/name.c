@@ -118,14 +118,19 @@ int name_check_path(const char *what, const char *path, banger_error *err)
 int name_check_boot_arg(const char *argument, banger_error *err)
 {
     size_t length = strlen(argument);
-    bool good = length >= 1 && length <= 255 && !has_control(argument);
-    if (good && strpbrk(argument, " \"'\\") == NULL) {
+    bool good = length >= 1 && length <= 255;
+    for (size_t i = 0; good && i < length; i++) {
+        /* ASCII alone: the kernel splits at the byte 0xa0 as well, a no-break space to its isspace()
+         * (lib/ctype.c), which is a part of many a character in UTF-8. */
+        good = argument[i] > ' ' && argument[i] < 0x7f && strchr("\"'\\", argument[i]) == NULL;
+    }
+    if (good) {
         return 0;
     }
     return error_set(
         err, BANGER_EINVALID,
-        "invalid kernel argument '%s': use 1 to 255 bytes without white space, quotes, "
-        "backslashes or control characters",
+        "invalid kernel argument '%s': use 1 to 255 characters of ASCII without white space, "
+        "quotes, backslashes or control characters",
         show(argument).text);
 }
 

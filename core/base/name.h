@@ -21,8 +21,8 @@ int name_check_artifact(const char *what, const char *name, banger_error *err);
 /* An absolute path without "..", empty or "." components, NUL, newline or other control characters;
  * shorter than PATH_MAX. */
 int name_check_path(const char *what, const char *path, banger_error *err);
-/* One kernel argument: no white space, no control characters, no quotes, not empty, <= 255 bytes.
- */
+/* One kernel argument: ASCII without white space, control characters, quotes and backslashes, 1 to 255
+ * bytes. */
 int name_check_boot_arg(const char *argument, banger_error *err);
 /* NAME=VALUE for an environment: NAME is [A-Za-z_][A-Za-z0-9_]*. */
 int name_check_env(const char *assignment, banger_error *err);

@@ -8,6 +8,8 @@
 #include "base/process.h"
 #include "base/str.h"
 
+#include <string.h>
+
 #define OUTPUT_MAX ((size_t)1024 * 1024) /* bytes a stream */
 #define NS_PER_MS 1000000
 
@@ -40,13 +42,46 @@ static json_t *parse_argv(struct banger_call *call, const char *text)
 /* -- spawn ---------------------------------------------------------------------------------------
  */
 
+static int check_environment(const json_t *env, banger_error *err)
+{
+    if (!json_is_object(env)) {
+        return error_set(err, BANGER_EINVALID, "spawn: env must be an object of strings");
+    }
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach ((json_t *)env, key, value) {
+        AUTO_FREE char *assignment = str_format("%s=%s", key, str_or(json_string_value(value), ""));
+        /* One that has a '=' in its key would be another. */
+        if (!json_is_string(value) || strchr(key, '=') != NULL) {
+            return error_set(err, BANGER_EINVALID, "spawn: env's '%.64s' is no NAME with a string",
+                             key);
+        }
+        if (name_check_env(assignment, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int check_options(const json_t *options, banger_error *err)
 {
     static const char *const known[] = {"role", "log", "cwd", "env", NULL};
+    static const char *const paths[] = {"log", "cwd"};
     if (!json_is_object(options)) {
         return error_set(err, BANGER_EINVALID, "spawn: the options must be an object");
     }
-    return json_only_keys("spawn's options", options, known, err);
+    if (json_only_keys("spawn's options", options, known, err) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        const json_t *path = json_object_get(options, paths[i]);
+        if (path != NULL &&
+            name_check_path(paths[i], str_or(json_string_value(path), ""), err) < 0) {
+            return error_prefix(err, "spawn: ");
+        }
+    }
+    const json_t *env = json_object_get(options, "env");
+    return env != NULL ? check_environment(env, err) : 0;
 }
 
 int call_spawn(struct banger_call *call, const char *argv_json, const char *options_json)

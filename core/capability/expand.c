@@ -10,6 +10,15 @@
 
 #include <string.h>
 
+/* Nobody knows what it carries: one that is broken stands for it, or VMs would start without what their site
+ * wants of them. */
+static json_t *unknown_of(const struct carrier *carrier, const banger_error *failure)
+{
+    AUTO_FREE char *name = str_format("%.20s-unknown", carrier->capability->plugin->name);
+    return json_pack("[{s:s, s:{s:s, s:s}}]", "name", name, "error", "message", failure->message,
+                     "hint", failure->hint);
+}
+
 bool carrier_answer(struct carrier *carrier, json_t *said, const banger_error *failure)
 {
     if (said == NULL) {
@@ -17,9 +26,14 @@ bool carrier_answer(struct carrier *carrier, json_t *said, const banger_error *f
             log_warn("%s; what it carried before stays", failure->message);
         }
         carrier->failure = *failure;
-        return false;
+        if (carrier->answered) {
+            return false;
+        }
+        said = unknown_of(carrier, failure);
+    } else {
+        carrier->failure = BANGER_ERROR_INIT;
+        carrier->answered = true;
     }
-    carrier->failure = BANGER_ERROR_INIT;
     bool is_new = !json_equal(said, carrier->said);
     json_decref(carrier->said);
     carrier->said = said;

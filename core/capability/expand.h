@@ -4,7 +4,7 @@
  *
  * 1. Each plugin that carries is asked in turn; its answer is kept with what it said before.
  * 2. One that fails is believed to carry what it carried: its failure is logged once and kept for
- *    `banger doctor`.
+ *    `banger doctor`. Where it has never answered, a broken capability stands for what it may carry.
  * 3. Where any answer differs from the one before, a line-up is built of the plugins and of all that they
  *    carry. What cannot be used there (its description, its configuration, its name, its place) is
  *    broken in it, with the reason; the rest stays.
@@ -19,6 +19,7 @@
 struct carrier {
     struct capability *capability;
     json_t *said;         /* its last answer: an array; NULL: never asked */
+    bool answered;        /* at some time */
     banger_error failure; /* of its last call; code 0: none */
 };
 

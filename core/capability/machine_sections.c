@@ -6,6 +6,7 @@
 #include "base/name.h"
 #include "base/str.h"
 
+#include <arpa/inet.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -238,10 +239,26 @@ static const struct {
     const char *name;
     bool many;
 } guest_keys[] = {
-    {"root", false}, {"root_type", false}, {"root_flags", false},
-    {"init", false}, {"hostname", false},  {"interface", true},
-    {"env", true},   {"clock", false},     {"mount", true},
+    {"root", false},     {"root_type", false}, {"root_flags", false}, {"init", false},
+    {"hostname", false}, {"interface", true},  {"env", true},         {"clock", false},
+    {"mount", true},     {"host", true},
 };
+
+/* "ADDRESS NAME" of hosts(5). */
+static int check_host(const json_t *value, banger_error *err)
+{
+    const char *text = str_or(json_string_value(value), "");
+    const char *name = strchr(text, ' ');
+    char address[INET6_ADDRSTRLEN] = "";
+    unsigned char bytes[sizeof(struct in6_addr)];
+    size_t length = name != NULL ? (size_t)(name - text) : 0;
+    (void)snprintf(address, sizeof(address), "%.*s", (int)length, text);
+    if (length == 0 || length >= sizeof(address) ||
+        (inet_pton(AF_INET, address, bytes) != 1 && inet_pton(AF_INET6, address, bytes) != 1)) {
+        return refuse("an address, a blank and a name", err);
+    }
+    return name_check_artifact("host", name + 1, err);
+}
 
 static int check_guest_value(const json_t *value, bool many, banger_error *err)
 {
@@ -272,6 +289,13 @@ static int check_guest_conf(const json_t *value, banger_error *err)
         const json_t *member = json_object_get(value, guest_keys[i].name);
         if (member != NULL && check_guest_value(member, guest_keys[i].many, err) < 0) {
             return error_prefix(err, "%s: ", guest_keys[i].name);
+        }
+    }
+    size_t index = 0;
+    json_t *host = NULL;
+    json_array_foreach (json_object_get(value, "host"), index, host) {
+        if (check_host(host, err) < 0) {
+            return error_prefix(err, "host: ");
         }
     }
     return json_only_keys("guest.conf", value, names, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "copy.h"
 #include "transfer.h"
 
@@ -150,7 +151,7 @@ static int pack_text(struct packer *packer, const char *text, size_t length)
     archive_entry_set_pathname(entry, packer->as->name);
     archive_entry_set_perm(entry, packer->as->mode);
     archive_entry_set_filetype(entry, S_IFREG);
-    archive_entry_set_mtime(entry, time(NULL), 0);
+    archive_entry_set_mtime(entry, (time_t)(clock_wall_ms() / 1000), 0);
     archive_entry_set_size(entry, (la_int64_t)length);
     int failed = archive_write_header(packer->archive, entry) != ARCHIVE_OK ||
                  archive_write_data(packer->archive, text, length) < 0;

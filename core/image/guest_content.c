@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/name.h"
+#include "image/guest_hosts.h"
 
 #include <string.h>
 
@@ -155,5 +156,7 @@ int guest_content_write(const json_t *guest, const struct guest_sink *sink, bang
                    conf.length, err) < 0) {
         return -1;
     }
-    return overlay_write(sink, json_object_get(guest, "files"), err);
+    AUTO_JSON json_t *files =
+        guest_hosts_add(json_object_get(guest, "files"), json_at(guest, "conf.host"), err);
+    return files != NULL ? overlay_write(sink, files, err) : -1;
 }

@@ -28,7 +28,7 @@ struct guest_sink {
  *   {"conf": {"root": "/dev/vda", "hostname": "web", "interface": ["..."], "env": ["A=b"]},
  *    "files": [{"path": "/etc/hostname", "mode": 420, "uid": 0, "gid": 0, "content": "..."
  *               | "source": "/host/file"}]}
- * A list under "conf" becomes one line an element. Values with newlines are refused. */
+ * The lines of conf's "host" become part of the guest's /etc/hosts. A list under "conf" becomes one line an element. Values with newlines are refused. */
 int guest_content_write(const json_t *guest, const struct guest_sink *sink, banger_error *err);
 
 #endif

@@ -28,13 +28,19 @@ serve() {
 
 @test "group: a second uid is refused" {
   serve
+  is "$(stat -c '%a %u' "$BANGER_HOME/run/bangerd.sock")" "600 0"
   run -0 banger ps
   run -1 as 65534 65534 banger ps
+  chmod 755 "$BANGER_HOME/run"
+  chmod 666 "$BANGER_HOME/run/bangerd.sock" # as if somebody had opened it: the kernel's word for the peer decides
+  run -1 as 65534 65534 banger ps
+  has "user 65534 may not use the banger of user 0"
 }
 
 @test "group: a member of socket_group is let in, others are not" {
   echo 'return { socket_group = "games" }' >"$BANGER_HOME/config.lua"
   serve
+  is "$(stat -c '%a %U %G' "$BANGER_HOME/run/bangerd.sock")" "660 root games"
   run -0 as 65534 "$(getent group games | cut -d: -f3)" banger ps
   run -1 as 65534 65534 banger ps
 }
@@ -43,4 +49,58 @@ serve() {
   echo 'return { socket_group = "no-such-group" }' >"$BANGER_HOME/config.lua"
   run -1 bangerd
   has "no group named 'no-such-group'"
+}
+
+@test "group: a second daemon takes nothing from a live one, and all from a dead one" {
+  serve
+  before=$(stat -c %i "$BANGER_HOME/run/bangerd.sock")
+  run -1 bangerd
+  has "another bangerd"
+  rm "$BANGER_HOME/run/bangerd.lock" # and by the socket alone it is told as well
+  run -1 bangerd
+  is "$(stat -c %i "$BANGER_HOME/run/bangerd.sock")" "$before"
+  run -0 banger ps
+  kill -KILL "$daemon"
+  wait "$daemon" || true
+  [ -S "$BANGER_HOME/run/bangerd.sock" ]
+  rm "$BATS_TEST_TMPDIR/ready"
+  serve
+  run -0 banger ps
+}
+
+crowd='
+import socket, sys
+crowd = []
+def connect(text=b""):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(sys.argv[1])
+    peer.sendall(text)
+    crowd.append(peer)
+def ask(number):
+    return b"{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"vm.list\",\"params\":{\"all\":true}}\n" % number
+for _ in range(1000):
+    connect()
+for _ in range(600):
+    connect(ask(1)[:20])  # and no more of the line
+for _ in range(300):
+    connect(b"".join(ask(i) for i in range(8)))  # and reads no answer
+print("there", flush=True)
+for byte in ask(1):
+    crowd[0].sendall(bytes([byte]))
+    if not sys.stdin.readline():
+        break
+'
+
+# Of each kind more than there are workers: nobody of them is served before they are through.
+@test "group: a thousand idle clients, and slow ones, hold up nobody" {
+  serve
+  coproc CROWD { exec prlimit --nofile=4096 -- python3 -c "$crowd" "$BANGER_HOME/run/bangerd.sock" 3>&-; }
+  read -r said <&"${CROWD[0]}"
+  is "$said" there
+  for _ in 1 2 3 4 5 6 7 8; do
+    echo >&"${CROWD[1]}" # one byte more of the slowest line
+    timeout 20 "$BANGER_BUILD/bin/banger" ps
+    timeout 20 "$BANGER_BUILD/bin/banger" daemon status >/dev/null
+  done
+  kill "$CROWD_PID"
 }

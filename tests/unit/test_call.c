@@ -403,9 +403,24 @@ static void programs_run_without_a_shell(void **state)
 
 static int spawn_and_exec(const struct banger_host *host, struct banger_call *call)
 {
+    static const char *const bad[] = {
+        "{\"rol\":\"vmm\"}",
+        "{\"cwd\":\"run\"}",
+        "{\"cwd\":\"/run/../etc\"}",
+        "{\"cwd\":7}",
+        "{\"log\":\"/var/log/a\\nb\"}",
+        "{\"env\":[\"A=b\"]}",
+        "{\"env\":{\"A\":1}}",
+        "{\"env\":{\"A=B\":\"c\"}}",
+        "{\"env\":{\"1A\":\"c\"}}",
+    };
     const char *result = NULL;
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        if (host->spawn(call, "[\"/bin/a\"]", bad[i]) == 0) {
+            note("taken", bad[i]);
+        }
+    }
     note_int("spawn", host->spawn(call, "[\"/bin/a\"]", "{\"role\":\"vmm\"}"));
-    note_int("unknown option", host->spawn(call, "[\"/bin/a\"]", "{\"rol\":\"vmm\"}"));
     note_int("exec", host->guest_exec(call, "{\"argv\":[\"true\"],\"timeout_ms\":99999}", &result));
     note("result", result);
     note_int("no argv", host->guest_exec(call, "{}", &result));
@@ -449,7 +464,7 @@ static void copies_into_the_guest(void **state)
 static void services_do_the_rest(void **state)
 {
     run_as(*state, HOOK_POST_START, spawn_and_exec);
-    expect("x=[\"/bin/a\"]\noptions={\"role\":\"vmm\"}\nspawn=0\nunknown option=-1\n"
+    expect("x=[\"/bin/a\"]\noptions={\"role\":\"vmm\"}\nspawn=0\n"
            "guest={\"argv\":[\"true\"],\"timeout_ms\":99999}\nbounded=1\nexec=0\n"
            "result={\"status\":7}\nno argv=-1\nx=[\"/bin/missing\"]\noptions={}\n"
            "error=capability 'x': postStart: no such program\nhint=\n");

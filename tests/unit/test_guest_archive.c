@@ -103,6 +103,33 @@ static void test_contents(void **state)
                                    "\n");
 }
 
+static void test_lines_of_hosts(void **state)
+{
+    static const struct {
+        const char *guest;
+        const char *hosts; /* NULL: refused */
+    } rows[] = {
+        {"{\"conf\": {\"host\": [\"10.0.0.7 vault\", \"fd00::7 vault\"]}, \"files\": [{\"path\": "
+         "\"/etc/hosts\", \"content\": \"127.0.1.1 web\"}]}",
+         "/etc/hosts=127.0.1.1 web\n10.0.0.7 vault\nfd00::7 vault\n\n"},
+        {"{\"conf\": {\"host\": [\"10.0.0.7 vault\"]}}",
+         "/etc/hosts=127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n10.0.0.7 "
+         "vault\n\n"},
+        {"{\"conf\": {\"host\": [\"10.0.0.7 vault\"]}, \"files\": [{\"path\": \"/etc/hosts\", "
+         "\"source\": \"%s/source\"}]}",
+         NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(write_archive(rows[i].guest, NULL), rows[i].hosts != NULL ? 0 : -1);
+        AUTO_BUF struct buf text = BUF_INIT;
+        read_archive(&text);
+        if (rows[i].hosts != NULL && strstr(text.data, rows[i].hosts) == NULL) {
+            fail_msg("%s", text.data);
+        }
+    }
+}
+
 static void test_empty_guest(void **state)
 {
     (void)state;
@@ -213,7 +240,7 @@ int main(void)
         cmocka_unit_test(test_contents),         cmocka_unit_test(test_empty_guest),
         cmocka_unit_test(test_same_bytes_again), cmocka_unit_test(test_bad_configuration),
         cmocka_unit_test(test_bad_files),        cmocka_unit_test(test_paths_that_clash),
-        cmocka_unit_test(test_missing_base),
+        cmocka_unit_test(test_missing_base),     cmocka_unit_test(test_lines_of_hosts),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -52,6 +52,23 @@ static void who_cannot_be_asked_carries_what_it_carried(void **state)
     assert_false(registry_carrier_failure(*state, plugin, &failure));
 }
 
+/* A start that went on would go on without what the site wants of its VMs. */
+static void who_has_never_answered_is_in_the_way(void **state)
+{
+    banger_error err = BANGER_ERROR_INIT;
+    keeper_fails = "no answer";
+    registry_refresh(*state);
+    expect_lineup(*state, "keeper keeper-unknown!");
+    assert_int_equal(dispatch_now(*state, HOOK_CHECK, &err), -1);
+    assert_string_equal(err.message, "capability 'keeper-unknown' is broken: capability 'keeper': "
+                                     "expand: no answer");
+    assert_string_equal(err.hint, "mend it");
+    keeper_fails = NULL;
+    SAY("{\"name\":\"a\"}");
+    registry_refresh(*state);
+    expect_lineup(*state, "a keeper");
+}
+
 static const struct capability *find_now(struct registry *registry, const char *name)
 {
     AUTO_LINEUP struct lineup *lineup = registry_lineup(registry);
@@ -146,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(operation_keeps_its_lineup),
         TEST(nothing_new_makes_no_new_lineup),
+        TEST(who_has_never_answered_is_in_the_way),
         TEST(who_cannot_be_asked_carries_what_it_carried),
         TEST(tally_goes_on_with_the_name),
         TEST(changed_one_has_a_new_standing),

@@ -147,6 +147,10 @@ static void wrong_shapes_are_refused(void **state)
     invalid("guest.conf", "{\"hostname\":\"x\\ninit=/bin/evil\"}", "without control characters");
     invalid("guest.conf", "{\"hostname\":[\"x\"]}", "hostname: it must be a string");
     invalid("guest.conf", "{\"env\":\"A=b\"}", "env: it must be a list");
+    invalid("guest.conf", "{\"host\":[\"10.0.0.7\"]}",
+            "host: it must be an address, a blank and a");
+    invalid("guest.conf", "{\"host\":[\"10.0.0 vault\"]}", "host: it must be an address");
+    invalid("guest.conf", "{\"host\":[\"10.0.0.7 a b\"]}", "host: ");
     invalid("guest.conf", "{\"hostnam\":\"x\"}", "unknown key 'hostnam'");
     invalid("guest.files", "{\"path\":\"/a\"}", "either 'content' or 'source'");
     invalid("guest.files", "{\"path\":\"/a\",\"content\":\"\",\"source\":\"/b\"}", "either");

@@ -112,7 +112,20 @@ static void pairs_and_arguments(void **state)
 {
     (void)state;
     const char *const good_args[] = {"quiet", "a=b,c", of_length(255)};
-    const char *const bad_args[] = {"", "a b", "a\tb", "a\"b", "a'b", "a\\b", of_length(256)};
+    const char *const bad_args[] = {"",
+                                    "a b",
+                                    "a\tb",
+                                    "a\"b",
+                                    "a'b",
+                                    "a\\b",
+                                    of_length(256),
+                                    "a\nb",
+                                    "a\x7f"
+                                    "b",
+                                    "a\xa0"
+                                    "b",
+                                    "x=\xc3\xa0",
+                                    "a\xc2\xa0init=/bin/sh"};
     accepts(boot_arg, good_args, COUNT_OF(good_args));
     refuses(boot_arg, bad_args, COUNT_OF(bad_args));
     const char *const good_env[] = {"A=", "_a1=x=y", "PATH=/bin:/usr/bin", "A=two\nlines"};

@@ -33,6 +33,7 @@ static void a_thousand_idle_connections_are_cheap(void **state)
         /* Each has spoken once and half a line more, which is the most that idleness can hold. */
         raw_send(fds[i], "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\"}\n");
         json_decref(raw_receive(fds[i]));
+        raw_send(fds[i], "{\"jsonrpc\":\"2.0\",\"id\":2,\"me");
     }
     assert_serves(f);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

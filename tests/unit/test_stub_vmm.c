@@ -153,12 +153,18 @@ static void refuses(void **state)
 static void promises_an_agent(void **state)
 {
     const json_t *argv;
+    const char *build = getenv("BANGER_BUILD");
+    char path[PATH_MAX];
+    char agent[PATH_MAX];
 
     (void)state;
-    fake_host_set(fake, "config.agent", json_string("/bin/true"));
+    (void)snprintf(path, sizeof(path), "%s/bin/banger-agent", build != NULL ? build : "build");
+    assert_non_null(realpath(path, agent));
+    fake_host_set(fake, "config.agent", json_string(agent));
     launch("run");
+    assert_true(temp_dir_has(&dir, "agent.sock")); /* there when the launch returns */
     argv = json_object_get(json_array_get(fake_host_spawns(fake), 0), "argv");
-    assert_string_equal(json_string_value(json_array_get(argv, 2)), "/bin/true");
+    assert_string_equal(json_string_value(json_array_get(argv, 2)), agent);
     assert_string_equal(json_string_value(json_object_get(fake_host_stored(fake, "agent"), "path")),
                         "agent.sock");
 }

@@ -18,6 +18,7 @@ static const struct end ends[] = {
     {.status = 0},
     {.status = 1, .reason = "status 1"},
     {.status = 2, .reason = "status 2"},
+    {.status = 42, .reason = "status 42"},
     {.status = 127, .reason = "status 127"},
     {.status = 255, .reason = "status 255"},
     {.signal = SIGHUP, .reason = "signal HUP"},

@@ -1,0 +1,61 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# No shell, ever: what client, daemon and all that they start execute on this host, by strace, in the whole
+# life of a VM with a real guest (whose own programs are its own affair).
+
+load common
+
+setup() {
+  strace -f --seccomp-bpf -qq -o /dev/null -e trace=execve true 2>/dev/null || skip "strace may not trace here"
+  calls=$BATS_TEST_TMPDIR/calls
+  banger daemon stop --quiet
+}
+
+teardown() {
+  explain_failure
+  for name in $(banger ps -a -q); do banger vm delete "$name"; done
+  for image in $(banger image list -q); do [ "$image" = tiny ] || banger image delete "$image"; done
+  banger daemon stop --quiet
+  assert_nothing_left
+}
+
+# Its system calls are stopped for nothing but these two (--seccomp-bpf), so that QEMU is as fast as ever.
+tracing="-f --seccomp-bpf -qq -A -e trace=execve,execveat"
+# shellcheck disable=SC2086  # words
+traced() { strace $tracing -o "$calls" "$BANGER_BUILD/bin/banger" "$@"; }
+
+# By path and by what they are called, as a busybox may be both.
+programs() {
+  grep -o 'execve\(at\)\?([^"]*"[^"]*", \["[^"]*"' "$calls" | grep -o '"[^"]*"' | tr -d '"' | sed 's|.*/||' | sort -u
+}
+
+@test "no shell: a VM's whole life executes none" {
+  # Followed into all that the daemon starts, by a tracer that does not keep us waiting for it (-DDD).
+  tracing="$tracing -DDD" traced daemon start >/dev/null 2>&1 3>&-
+  traced image build tiny --name second
+  traced vm create --name web --image second
+  traced vm start web
+  is "$(traced vm exec web -- echo alive)" alive
+  traced vm cp "$BATS_TEST_FILENAME" web:/tmp/file
+  traced vm cp web:/tmp/file "$BATS_TEST_TMPDIR/back"
+  cmp "$BATS_TEST_FILENAME" "$BATS_TEST_TMPDIR/back"
+  traced vm logs web >/dev/null
+  traced vm stop web
+  traced vm set web --disk-size 3G
+  traced vm delete web
+  traced doctor >/dev/null || true
+  traced daemon stop
+  programs
+  for shell in sh ash bash dash ksh zsh fish; do
+    run -1 grep -qx "$shell" <(programs)
+  done
+  run -1 grep 'busybox", "\(sh\|ash\)"' "$calls" # an image's list of its applets is asked for
+  for seen in banger bangerd resize2fs; do programs | grep -qx "$seen"; done # it was followed
+  programs | grep -q '^qemu-system-'
+}
+
+@test "no shell: nothing in the sources would start one" {
+  cd "$repo"
+  run -1 grep -rnE '\b(system|popen|execlp|execvp|execvpe|wordexp)\(' core plugins include --include='*.[ch]' \
+    --exclude-dir=agent
+}
