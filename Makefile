@@ -188,6 +188,8 @@ install: all
 	install -m 644 $(PLUGIN_FILES) $(DESTDIR)$(PLUGINDIR)/
 	install -m 644 include/banger/*.h $(DESTDIR)$(PREFIX)/include/banger/
 	install -D -m 644 lua/library.lua $(DESTDIR)$(SHAREDIR)/library.lua
+	install -d $(DESTDIR)$(DOCDIR)/hooks
+	install -m 644 hooks/*.lua $(DESTDIR)$(DOCDIR)/hooks/
 	install -m 644 README.md CHANGELOG.md COPYING share/doc/*.md share/config/config.lua $(DESTDIR)$(DOCDIR)/
 	install -m 644 $(KIT_LIB) $(DESTDIR)$(PREFIX)/lib/
 	cd share && find templates examples -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)$(SHAREDIR))/{} \;

@@ -98,7 +98,7 @@ function machine:limit(file, value) end
 ---@param nic { id: string, backend: "user"|"tap", mac: string?, tap: string?, forward: string[]?, restrict: boolean? }
 function machine:nic(nic) end
 
----At most so much a second through a drive or a NIC: ("drive.root", { bytes_per_s = 50000000 }).
+---At most so much a second through a drive or a NIC: ("drive.rootfs", { bytes_per_s = 50000000 }).
 ---@param device string "drive.ID" or "nic.ID"
 ---@param limits { bytes_per_s: integer?, ops_per_s: integer?, packets_per_s: integer? }
 function machine:rate_limit(device, limits) end

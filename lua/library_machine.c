@@ -59,7 +59,7 @@ static void wrap(lua_State *lua)
     lua_rawset(lua, -3);
 }
 
-/* machine:rate_limit("drive.root", { bytes_per_s = N, ops_per_s = N }) */
+/* machine:rate_limit("drive.rootfs", { bytes_per_s = N, ops_per_s = N }) */
 static int machine_rate_limit(lua_State *lua)
 {
     (void)luaL_checkstring(lua, 2);
