@@ -56,6 +56,6 @@ programs() {
 
 @test "no shell: nothing in the sources would start one" {
   cd "$repo"
-  run -1 grep -rnE '\b(system|popen|execlp|execvp|execvpe|wordexp)\(' core plugins include --include='*.[ch]' \
+  run -1 grep -rnE '\b(system|popen|execlp|execvp|execvpe|wordexp)\(' core plugins lua include --include='*.[ch]' \
     --exclude-dir=agent
 }

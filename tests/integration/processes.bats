@@ -81,7 +81,7 @@ vmm_row="kind = 'process' AND json_extract(attrs, '\$.role') = 'vmm'"
   done
 }
 
-@test "processes: a stop, a kill and a delete signal no stranger; whom the row names exactly, they do" {
+@test "processes: a stop and a delete signal no stranger; whom the row names exactly, they do" {
   boot=$(cat /proc/sys/kernel/random/boot_id)
   ticks=$(start_ticks "$bystander")
   for operation in "stop web" "delete web"; do

@@ -130,6 +130,7 @@ assert_no_device_left() {
 
 @test "a full disk ends the VM with a message; larger, it goes on" {
   snapshot_daemon "health_interval = '200ms'" "cow_size = '16M'"
+  before=$(sha256sum "$image")
   stub_create web
   banger vm start web
   disk=$(device_of web)
@@ -145,6 +146,7 @@ assert_no_device_left() {
   has "its root disk is full: the 16 MiB of "
   has "cow_size in config.lua"
   is "$(dmsetup ls)" "No devices found"
+  is "$(sha256sum "$image")" "$before"
   snapshot_daemon
   banger vm start web
   is "$(head -c 26 "$disk")" "written before it was full"
