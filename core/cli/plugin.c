@@ -77,11 +77,12 @@ static void plugin_row(struct table *table, const json_t *plugin)
     AUTO_FREE char *hooks = member_names(json_object_get(plugin, "hooks"));
     AUTO_FREE char *provides = words(json_object_get(plugin, "provides"));
     struct counter_cells counters = counter_cells(plugin);
-    table_add(table,
-              (const char *const[]){json_get_string(plugin, "name", NULL),
-                                    json_get_string(plugin, "version", NULL),
-                                    json_get_string(plugin, "state", NULL), counters.calls,
-                                    counters.failed, counters.p50, counters.p99, provides, hooks});
+    table_add(table, (const char *const[]){json_get_string(plugin, "name", NULL),
+                                           json_get_string(plugin, "version", NULL),
+                                           json_get_string(plugin, "state", NULL),
+                                           json_get_bool(plugin, "isolated", false) ? "yes" : "no",
+                                           counters.calls, counters.failed, counters.p50,
+                                           counters.p99, provides, hooks});
     counter_cells_free(&counters);
 }
 
@@ -144,7 +145,7 @@ int plugin_list(struct cli *cli, banger_error *err)
         output_json(plugins);
         return EXIT_DONE;
     }
-    static const char *const titles[] = {"NAME",         "VERSION",  "STATE",
+    static const char *const titles[] = {"NAME",         "VERSION",  "STATE", "ISOLATED",
                                          COUNTER_TITLES, "PROVIDES", "HOOKS"};
     return print_list(cli, plugins, table_new(COUNT_OF(titles), titles), plugin_row);
 }

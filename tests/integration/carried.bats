@@ -134,7 +134,7 @@ cleanup start capability 'site': prepare: it fails, as its state says"
 @test "carried: one that fails again and again is disabled, and enabled by hand or by a change" {
   site "site = { disable_after = 2, on_error = 'warn' }"
   carry site '"hooks":["check","prepare","cleanup"],"state":{"fails":true}'
-  for round in 1 2; do
+  for _ in 1 2; do
     is "$(hooks 'data[0]["state"]')" ok
     run -0 banger vm start web # check and cleanup succeed each time, which says nothing of prepare
     has "it fails, as its state says"
@@ -150,7 +150,7 @@ cleanup start capability 'site': prepare: it fails, as its state says"
   is "$(hooks '[data[0]["hooks"][hook]["calls"] for hook in ("check", "prepare", "cleanup")]')" "[2, 2, 6]"
   is "$(banger plugin enable site)" site
   is "$(hooks 'data[0]["state"]')" ok
-  for round in 1 2; do
+  for _ in 1 2; do
     run -0 banger vm start web
     banger vm stop web
   done
