@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "capability/machine_sections.h"
 
+#include <string.h>
+
 struct machine {
     json_t *document;
     json_t *contributions;
@@ -188,4 +190,54 @@ int machine_add(struct machine *machine, const char *contributor, const char *se
     return json_array_append_new(machine->contributions,
                                  json_pack("{s:s, s:s, s:o}", "section", section->name, "by",
                                            contributor, "value", json_deep_copy(value)));
+}
+
+/* -- The whole machine ---------------------------------------------------------------------------- */
+
+/* "drive.rootfs drive.work nic.eth0": the devices that the machine has. */
+static char *device_names(const json_t *document)
+{
+    static const struct {
+        const char *section;
+        const char *prefix;
+    } kinds[] = {{"drives", "drive"}, {"nics", "nic"}};
+    struct buf names = BUF_INIT;
+    for (size_t kind = 0; kind < COUNT_OF(kinds); kind++) {
+        size_t i = 0;
+        json_t *device = NULL;
+        json_array_foreach (json_object_get(document, kinds[kind].section), i, device) {
+            buf_printf(&names, "%s%s.%s", names.length > 0 ? " " : "", kinds[kind].prefix,
+                       json_get_string(device, "id", "?"));
+        }
+    }
+    return buf_steal(&names);
+}
+
+static bool has_word(const char *words, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = words; *at != '\0'; at += strspn(at, " ")) {
+        size_t size = strcspn(at, " ");
+        if (size == length && memcmp(at, word, length) == 0) {
+            return true;
+        }
+        at += size;
+    }
+    return false;
+}
+
+int machine_check(const struct machine *machine, banger_error *err)
+{
+    AUTO_FREE char *names = device_names(machine->document);
+    const char *device = NULL;
+    json_t *limits = NULL;
+    json_object_foreach (json_object_get(machine->document, "rate_limits"), device, limits) {
+        if (!has_word(names, device)) {
+            (void)error_set(err, BANGER_ENOTFOUND,
+                            "rate_limits: '%s' limits %s, which this machine does not have",
+                            who(machine, "rate_limits", device, NULL, "?"), device);
+            return error_hint(err, "it has %s", names);
+        }
+    }
+    return 0;
 }

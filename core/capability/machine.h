@@ -12,6 +12,8 @@
  *                           "restrict"}, ids unique; restrict: nothing but forwards gets through
  *   console                 {"path"}: where the serial console goes, set once
  *   limits                  object of cgroup v2 files and values, keys set once
+ *   rate_limits             object of "drive.ID": {"bytes_per_s","ops_per_s"} and "nic.ID":
+ *                           {"bytes_per_s","packets_per_s"}, keys set once
  *   guest.conf              object, keys of agent/guest_conf.h; lists appended, scalars set once
  *   guest.files             list of {"path","mode","uid","gid","content"|"source"}, paths unique
  */
@@ -31,6 +33,9 @@ void machine_free(struct machine *machine);
  * nearest), a wrong shape, or a conflict (naming the earlier contributor). */
 int machine_add(struct machine *machine, const char *contributor, const char *section,
                 const json_t *value, banger_error *err);
+
+/* What can only be said of the whole: a limit of a drive or NIC that the machine does not have. */
+int machine_check(const struct machine *machine, banger_error *err);
 
 const json_t *machine_document(const struct machine *machine); /* borrowed */
 /* [{"section","by","value"}], in the order of the contributions; borrowed. */

@@ -234,6 +234,47 @@ static int check_limits(const json_t *value, banger_error *err)
     return 0;
 }
 
+/* Up to what VMMs count: QEMU's limit. */
+#define RATE_MAX INT64_C(1000000000000000)
+
+static int check_rate(const json_t *value, banger_error *err)
+{
+    return check_range(value, 1, RATE_MAX, err);
+}
+
+static int check_limits_of(const char *device, const json_t *value, banger_error *err)
+{
+    static const struct member of_drive[] = {
+        {"bytes_per_s", check_rate, false}, {"ops_per_s", check_rate, false}, {NULL, NULL, false}};
+    static const struct member of_nic[] = {{"bytes_per_s", check_rate, false},
+                                           {"packets_per_s", check_rate, false},
+                                           {NULL, NULL, false}};
+    bool is_drive = str_starts(device, "drive.");
+    if (!is_drive && !str_starts(device, "nic.")) {
+        return refuse("named drive.ID or nic.ID", err);
+    }
+    if (check_members("a limit", value, is_drive ? of_drive : of_nic, err) < 0) {
+        return -1;
+    }
+    return json_object_size(value) > 0 ? 0 : refuse("a limit of something", err);
+}
+
+/* Whether there are such devices is only known of the whole machine: machine_check. */
+static int check_rate_limits(const json_t *value, banger_error *err)
+{
+    if (!json_is_object(value)) {
+        return refuse("an object", err);
+    }
+    const char *device = NULL;
+    json_t *limits = NULL;
+    json_object_foreach ((json_t *)value, device, limits) {
+        if (check_limits_of(device, limits, err) < 0) {
+            return error_prefix(err, "%s: ", device);
+        }
+    }
+    return 0;
+}
+
 /* The keys of agent/guest_conf.h; what may be given more than once is a list. */
 static const struct {
     const char *name;
@@ -314,6 +355,7 @@ static const struct machine_section sections[] = {
     {"nics", MACHINE_LIST, check_nic, "id", NULL},
     {"console", MACHINE_ONCE, check_console, NULL, NULL},
     {"limits", MACHINE_MERGE, check_limits, NULL, NULL},
+    {"rate_limits", MACHINE_MERGE, check_rate_limits, NULL, NULL},
     {"guest.conf", MACHINE_MERGE, check_guest_conf, NULL, NULL},
     {"guest.files", MACHINE_LIST, check_file, "path", NULL},
 };

@@ -85,5 +85,5 @@ int compose_machine(struct operation *op, banger_error *err)
         dispatch_hook(op->scope, HOOK_CONTRIBUTE, err) < 0) {
         return -1;
     }
-    return compose_boot_args(op, machine, err);
+    return compose_boot_args(op, machine, err) < 0 ? -1 : machine_check(machine, err);
 }

@@ -21,7 +21,8 @@
 struct builder {
     json_t *requests;
     const struct configure_options *options;
-    const char *reason; /* of the first part that could not be built; NULL: none */
+    const json_t *rate_limits; /* may be NULL */
+    const char *reason;        /* of the first part that could not be built; NULL: none */
 };
 
 static const char *text_at(const json_t *object, const char *key, const char *fallback)
@@ -101,6 +102,31 @@ static void add_kernel(struct builder *builder, const json_t *machine)
     add(builder, json_string("/boot-source"), body);
 }
 
+/* A bucket that is filled once a second and holds a second's worth. NULL: no limit. */
+static json_t *bucket(const json_t *limits, const char *key)
+{
+    const json_t *rate = json_object_get(limits, key);
+
+    return rate == NULL ? NULL
+                        : json_pack("{s:O, s:i}", "size", rate, "refill_time", 1000 /* ms */);
+}
+
+/* Puts a rate limiter into the body of a device's request, under each of `fields`. */
+static void add_limiters(const struct builder *builder, const char *kind, const json_t *device,
+                         const char *counted, const char *const *fields, json_t *body)
+{
+    char key[128];
+    const json_t *limits;
+
+    (void)snprintf(key, sizeof(key), "%s.%s", kind, text_at(device, "id", ""));
+    limits = json_object_get(builder->rate_limits, key);
+    for (; limits != NULL && *fields != NULL; fields++) {
+        json_object_set_new(body, *fields,
+                            json_pack("{s:o*, s:o*}", "bandwidth", bucket(limits, "bytes_per_s"),
+                                      "ops", bucket(limits, counted)));
+    }
+}
+
 /* Ids are made here: the document's may hold a '-', which Firecracker's must not, and one that comes
  * twice would replace the first without a word. */
 static void add_drive(struct builder *builder, const json_t *drive, size_t index)
@@ -116,6 +142,8 @@ static void add_drive(struct builder *builder, const json_t *drive, size_t index
         /* The default, Unsafe, offers the guest no flush. */
         json_object_set_new(body, "cache_type", json_string("Writeback"));
     }
+    add_limiters(builder, "drive", drive, "ops_per_s", (const char *const[]){"rate_limiter", NULL},
+                 body);
     add(builder, json_sprintf("/drives/drive%zu", index), body);
 }
 
@@ -152,13 +180,17 @@ static void add_nic(struct builder *builder, const json_t *nic, size_t index)
     if (mac != NULL) {
         json_object_set_new(body, "guest_mac", json_string(mac));
     }
+    add_limiters(builder, "nic", nic, "packets_per_s",
+                 (const char *const[]){"rx_rate_limiter", "tx_rate_limiter", NULL}, body);
     add(builder, json_sprintf("/network-interfaces/net%zu", index), body);
 }
 
 json_t *configure_build(const json_t *machine, const struct configure_options *options,
                         const char **reason)
 {
-    struct builder builder = {.requests = json_array(), .options = options};
+    struct builder builder = {.requests = json_array(),
+                              .options = options,
+                              .rate_limits = json_object_get(machine, "rate_limits")};
     const json_t *nics = json_object_get(machine, "nics");
     size_t i;
     json_t *nic;

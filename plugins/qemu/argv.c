@@ -25,7 +25,8 @@
 
 struct builder {
     json_t *argv;
-    const char *reason; /* of the first part that could not be built; NULL: none */
+    const json_t *rate_limits; /* may be NULL */
+    const char *reason;        /* of the first part that could not be built; NULL: none */
 };
 
 static void add(struct builder *builder, const char *option, json_t *value)
@@ -170,19 +171,52 @@ static void add_channels(struct builder *builder)
     add_text(builder, "-device", "virtio-rng-device,rng=rng");
 }
 
+/* NULL: none; a borrowed reference. */
+static const json_t *limits_of(const struct builder *builder, const json_t *drive)
+{
+    char key[128];
+
+    (void)snprintf(key, sizeof(key), "drive.%s", text_at(drive, "id", ""));
+    return json_object_get(builder->rate_limits, key);
+}
+
+/* A filter above the disk; 0 is no limit. Steals `disk`, and gives what goes into its place. */
+static json_t *add_throttle(struct builder *builder, const json_t *limits, size_t index,
+                            const char *node, json_t *disk)
+{
+    json_t *read_only = json_object_get(disk, "read-only");
+    char group[32];
+
+    (void)snprintf(group, sizeof(group), "limit%zu", index);
+    add_object(builder, "-object",
+               json_pack("{s:s, s:s, s:{s:I, s:I}}", "qom-type", "throttle-group", "id", group,
+                         "limits", "bps-total", number_at(limits, "bytes_per_s"), "iops-total",
+                         number_at(limits, "ops_per_s")));
+    return json_pack("{s:s, s:s, s:s, s:O, s:s, s:o}", "driver", "throttle", "node-name", node,
+                     "throttle-group", group, "read-only", read_only, "discard", "unmap", "file",
+                     disk);
+}
+
 static void add_drive(struct builder *builder, const json_t *drive, size_t index)
 {
+    const json_t *limits = limits_of(builder, drive);
     const char *path = text_at(drive, "path", "");
     const char *driver = strncmp(path, "/dev/", 5) == 0 ? "host_device" : "file";
     int read_only = json_is_true(json_object_get(drive, "read_only"));
     char node[32];
+    char place[32];
+    json_t *disk;
 
     (void)snprintf(node, sizeof(node), "drive%zu", index);
-    add_object(builder, "-blockdev",
-               json_pack("{s:s, s:s, s:b, s:s, s:{s:s, s:s, s:b, s:s}}", "driver", "raw",
-                         "node-name", node, "read-only", read_only, "discard", "unmap", "file",
-                         "driver", driver, "filename", path, "read-only", read_only, "discard",
-                         "unmap"));
+    (void)snprintf(place, sizeof(place), "disk%zu", index);
+    disk =
+        json_pack("{s:s, s:s, s:b, s:s, s:{s:s, s:s, s:b, s:s}}", "driver", "raw", "node-name",
+                  limits != NULL ? place : node, "read-only", read_only, "discard", "unmap", "file",
+                  "driver", driver, "filename", path, "read-only", read_only, "discard", "unmap");
+    if (limits != NULL && disk != NULL) {
+        disk = add_throttle(builder, limits, index, node, disk);
+    }
+    add_object(builder, "-blockdev", disk);
     add_object(builder, "-device",
                json_pack("{s:s, s:s, s:s}", "driver", "virtio-blk-device", "drive", node, "serial",
                          text_at(drive, "id", node)));
@@ -278,7 +312,8 @@ bool argv_uuid(const char *id, char uuid[37])
 
 json_t *argv_build(const json_t *machine, const struct qemu_options *options, const char **reason)
 {
-    struct builder builder = {.argv = json_array()};
+    struct builder builder = {.argv = json_array(),
+                              .rate_limits = json_object_get(machine, "rate_limits")};
     const json_t *drives = json_object_get(machine, "drives");
     const json_t *nics = json_object_get(machine, "nics");
     size_t i;

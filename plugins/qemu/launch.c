@@ -14,7 +14,7 @@
 #include <banger/json.h>
 #include <limits.h>
 #include <stdio.h>
-
+#include <string.h>
 struct launch {
     const struct banger_host *host;
     struct banger_call *call;
@@ -109,13 +109,32 @@ static int spawn_and_wait(struct launch *launch)
     return wait_until_it_runs(launch);
 }
 
+/* Nothing between a guest's NIC and a TAP or slirp counts in QEMU. */
+static int check_rate_limits(const struct banger_host *host, struct banger_call *call)
+{
+    json_t *limits = banger_json_get(host, call, "machine.rate_limits");
+    const char *device;
+    json_t *value;
+    int result = 0;
+
+    json_object_foreach (limits, device, value) {
+        if (result == 0 && strncmp(device, "nic.", 4) == 0) {
+            host->hint(call, "--vmm firecracker limits NICs; drives are limited by both");
+            result = host->fail(call, BANGER_EUNSUPPORTED,
+                                "QEMU cannot limit the rate of a NIC (%s)", device);
+        }
+    }
+    json_decref(limits);
+    return result;
+}
+
 int qemu_launch(const struct banger_host *host, struct banger_call *call)
 {
     struct launch launch = {.host = host,
                             .call = call,
                             .run_dir = host->get_string(call, "vm.run_dir", ""),
                             .start = {.host = host, .call = call, .name = "QEMU", .events = -1}};
-    int result = spawn_and_wait(&launch);
+    int result = check_rate_limits(host, call) < 0 ? -1 : spawn_and_wait(&launch);
 
     vmm_start_end(&launch.start);
     if (result < 0) {

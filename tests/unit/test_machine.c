@@ -144,6 +144,12 @@ static void wrong_shapes_are_refused(void **state)
     invalid("console", "{}", "the console has no 'path'");
     invalid("limits", "{\"../x\":1}", "invalid cgroup file '../x'");
     invalid("limits", "{\"a\":\"x\\ny\"}", "without control characters");
+    invalid("rate_limits", "[]", "it must be an object");
+    invalid("rate_limits", "{\"rootfs\":{\"bytes_per_s\":1}}", "named drive.ID or nic.ID");
+    invalid("rate_limits", "{\"drive.a\":{}}", "drive.a: it must be a limit of something");
+    invalid("rate_limits", "{\"drive.a\":{\"bytes_per_s\":0}}", "from 1 to 1000000000000000");
+    invalid("rate_limits", "{\"drive.a\":{\"packets_per_s\":1}}", "unknown key 'packets_per_s'");
+    invalid("rate_limits", "{\"nic.a\":{\"ops_per_s\":1}}", "unknown key 'ops_per_s'");
     invalid("guest.conf", "{\"hostname\":\"x\\ninit=/bin/evil\"}", "without control characters");
     invalid("guest.conf", "{\"hostname\":[\"x\"]}", "hostname: it must be a string");
     invalid("guest.conf", "{\"env\":\"A=b\"}", "env: it must be a list");
@@ -156,6 +162,26 @@ static void wrong_shapes_are_refused(void **state)
     invalid("guest.files", "{\"path\":\"/a\",\"content\":\"\",\"source\":\"/b\"}", "either");
     invalid("guest.files", "{\"path\":\"/a\",\"content\":\"\",\"mode\":4096}", "mode: it must be");
     invalid("guest.files", "{\"path\":\"/a\",\"content\":\"\",\"uid\":-1}", "uid: it must be");
+}
+
+static void limits_are_of_devices_that_are_there(void **state)
+{
+    (void)state;
+    struct machine *machine = machine_new();
+    banger_error err = BANGER_ERROR_INIT;
+    added(machine, "copy", "drives", "{\"id\":\"rootfs\",\"path\":\"/r\"}");
+    added(machine, "user", "nics", "{\"id\":\"eth0\",\"backend\":\"user\"}");
+    added(machine, "a", "rate_limits", "{\"drive.rootfs\":{\"bytes_per_s\":1,\"ops_per_s\":2}}");
+    added(machine, "b", "rate_limits", "{\"nic.eth0\":{\"packets_per_s\":3}}");
+    refused(machine, "rate_limits", "{\"drive.rootfs\":{\"ops_per_s\":9}}", BANGER_EEXISTS,
+            "'drive.rootfs' was set already, by 'a'");
+    assert_int_equal(machine_check(machine, &err), 0);
+    added(machine, "site", "rate_limits", "{\"drive.root\":{\"ops_per_s\":1}}");
+    assert_int_equal(machine_check(machine, &err), -1);
+    assert_string_equal(err.message, "rate_limits: 'site' limits drive.root, which this machine "
+                                     "does not have");
+    assert_string_equal(err.hint, "it has drive.rootfs nic.eth0");
+    machine_free(machine);
 }
 
 static void unknown_section_gets_the_nearest(void **state)
@@ -176,6 +202,7 @@ int main(void)
         cmocka_unit_test(contributions_remember_who),
         cmocka_unit_test(conflicts_name_the_earlier_one),
         cmocka_unit_test(wrong_shapes_are_refused),
+        cmocka_unit_test(limits_are_of_devices_that_are_there),
         cmocka_unit_test(unknown_section_gets_the_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,6 +175,55 @@ static json_t *build(const char *machine, const char **reason)
     return requests;
 }
 
+/* The request to a path; borrowed. */
+static const json_t *body_of(const json_t *requests, const char *path)
+{
+    size_t i;
+    json_t *request;
+
+    json_array_foreach (requests, i, request) {
+        if (strcmp(json_string_value(json_object_get(request, "path")), path) == 0) {
+            return json_object_get(request, "body");
+        }
+    }
+    return NULL;
+}
+
+static void assert_member(const json_t *body, const char *name, const char *expected)
+{
+    json_t *value = json_object_get(body, name);
+    char *text = value != NULL ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+
+    assert_string_equal(text != NULL ? text : "none", expected);
+    free(text);
+}
+
+#define BUCKET(size) "{\"size\":" size ",\"refill_time\":1000}"
+
+static void limits_are_buckets_of_a_second(void **state)
+{
+    const char *reason = NULL;
+    json_t *requests =
+        build("{\"vcpu\": 1, \"memory_mib\": 1, \"kernel\": \"/k\","
+              " \"drives\": [{\"id\": \"rootfs\", \"path\": \"/r\", \"root\": true},"
+              "              {\"id\": \"work\", \"path\": \"/w\"}],"
+              " \"nics\": [{\"id\": \"eth0\", \"backend\": \"tap\", \"tap\": \"tap0\"}],"
+              " \"rate_limits\": {\"drive.work\": {\"bytes_per_s\": 5000000000, \"ops_per_s\": 7},"
+              "                   \"nic.eth0\": {\"packets_per_s\": 9}}}",
+              &reason);
+
+    (void)state;
+    assert_non_null(requests);
+    assert_member(body_of(requests, "/drives/drive0"), "rate_limiter", "none");
+    assert_member(body_of(requests, "/drives/drive1"), "rate_limiter",
+                  "{\"bandwidth\":" BUCKET("5000000000") ",\"ops\":" BUCKET("7") "}");
+    assert_member(body_of(requests, "/network-interfaces/net0"), "rx_rate_limiter",
+                  "{\"ops\":" BUCKET("9") "}");
+    assert_member(body_of(requests, "/network-interfaces/net0"), "tx_rate_limiter",
+                  "{\"ops\":" BUCKET("9") "}");
+    json_decref(requests);
+}
+
 static void requests_are_what_the_document_says(void **state)
 {
     const char *reason = NULL;
@@ -246,6 +295,7 @@ int main(void)
         TEST(a_kernel_must_be_an_elf_file),
         TEST(boot_arguments_are_our_own),
         TEST(requests_are_what_the_document_says),
+        TEST(limits_are_buckets_of_a_second),
         TEST(what_firecracker_lacks_is_refused),
     };
 

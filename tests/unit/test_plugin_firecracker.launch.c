@@ -274,6 +274,16 @@ static void a_disk_that_is_gone_is_in_the_error(void **state)
                            "Unable to create the block device"));
 }
 
+/* The double knows which fields a limiter has. */
+static void limits_are_taken(void **state)
+{
+    (void)state;
+    fake_host_set(fake, "machine.rate_limits",
+                  json_pack("{s:{s:i}, s:{s:i, s:i}}", "drive.rootfs", "ops_per_s", 5,
+                            "drive.work-disk", "bytes_per_s", 1, "ops_per_s", 2));
+    launch_with("{\"no_boot\": true}");
+}
+
 static void what_it_cannot_run_starts_nothing(void **state)
 {
     (void)state;
@@ -291,13 +301,21 @@ static void what_it_cannot_run_starts_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(configures_in_order_and_is_controlled),      TEST(only_its_owner_reaches_its_api),
-        TEST(sockets_left_over_are_no_obstacle),          TEST(another_vm_is_not_verified),
-        TEST(a_stopped_one_costs_its_deadline_only),      TEST(a_dead_one_is_said_at_once),
-        TEST(each_misbehaviour_is_an_error_that_says_so), TEST(somebody_elses_is_not_ours),
-        TEST(an_end_with_any_code_is_noticed_at_once),    TEST(a_log_that_is_missing_is_made),
-        TEST(a_missing_metrics_file_is_in_the_error),     TEST(a_cancelled_start),
-        TEST(a_disk_that_is_gone_is_in_the_error),        TEST(what_it_cannot_run_starts_nothing),
+        TEST(configures_in_order_and_is_controlled),
+        TEST(only_its_owner_reaches_its_api),
+        TEST(sockets_left_over_are_no_obstacle),
+        TEST(another_vm_is_not_verified),
+        TEST(a_stopped_one_costs_its_deadline_only),
+        TEST(a_dead_one_is_said_at_once),
+        TEST(each_misbehaviour_is_an_error_that_says_so),
+        TEST(somebody_elses_is_not_ours),
+        TEST(an_end_with_any_code_is_noticed_at_once),
+        TEST(a_log_that_is_missing_is_made),
+        TEST(a_missing_metrics_file_is_in_the_error),
+        TEST(a_cancelled_start),
+        TEST(a_disk_that_is_gone_is_in_the_error),
+        TEST(what_it_cannot_run_starts_nothing),
+        TEST(limits_are_taken),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

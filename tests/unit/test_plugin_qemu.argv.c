@@ -133,6 +133,26 @@ static void commas_stay_in_their_paths(void **state)
     assert_has(text, "\"filename\":\"/a,b\\\"c\"");
 }
 
+/* A filter stands between the device and the disk; what is not limited has none. */
+static void a_drive_is_limited_by_a_throttle(void **state)
+{
+    const char *text =
+        build("{\"kernel\":\"/k\",\"drives\":[{\"id\":\"rootfs\",\"path\":\"/r\",\"root\":true},"
+              "{\"id\":\"data\",\"path\":\"/d\",\"read_only\":true}],"
+              "\"rate_limits\":{\"drive.data\":{\"bytes_per_s\":5000000000}}}",
+              &tcg);
+
+    (void)state;
+    assert_has(text, "-blockdev\n{\"driver\":\"raw\",\"node-name\":\"drive0\"");
+    assert_has(text, "-object\n{\"qom-type\":\"throttle-group\",\"id\":\"limit1\",\"limits\":"
+                     "{\"bps-total\":5000000000,\"iops-total\":0}}\n"
+                     "-blockdev\n{\"driver\":\"throttle\",\"node-name\":\"drive1\","
+                     "\"throttle-group\":\"limit1\",\"read-only\":true,\"discard\":\"unmap\","
+                     "\"file\":{\"driver\":\"raw\",\"node-name\":\"disk1\",\"read-only\":true,");
+    assert_has(text, "-device\n{\"driver\":\"virtio-blk-device\",\"drive\":\"drive1\",");
+    assert_null(strstr(text, "limit0"));
+}
+
 static void the_root_drive_comes_first(void **state)
 {
     const char *text = build("{\"kernel\":\"/k\",\"drives\":["
@@ -223,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_machine_with_nothing),
         cmocka_unit_test(commas_stay_in_their_paths),
         cmocka_unit_test(the_root_drive_comes_first),
+        cmocka_unit_test(a_drive_is_limited_by_a_throttle),
         cmocka_unit_test(networks),
         cmocka_unit_test(refuses_what_it_cannot_run),
         cmocka_unit_test(uuids),

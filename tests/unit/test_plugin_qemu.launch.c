@@ -161,6 +161,32 @@ static void a_dead_qemu_is_said_at_once(void **state)
     assert_non_null(strstr(fake_host_error(fake), "does not listen"));
 }
 
+/* The probe of whether QEMU takes its throttle as it is written. */
+static void limited_drives_are_taken(void **state)
+{
+    (void)state;
+    require_qemu();
+    temp_dir_write(&dir, "disk", "0123456789abcdef");
+    fake_host_set(fake, "machine.drives",
+                  json_pack("[{s:s, s:s, s:b}]", "id", "rootfs", "path", temp_dir_at(&dir, "disk"),
+                            "root", 1));
+    fake_host_set(
+        fake, "machine.rate_limits",
+        json_pack("{s:{s:i, s:i}}", "drive.rootfs", "bytes_per_s", 1000000, "ops_per_s", 100));
+    launch();
+}
+
+static void nics_cannot_be_limited(void **state)
+{
+    (void)state;
+    fake_host_set(fake, "machine.rate_limits",
+                  json_pack("{s:{s:i}}", "nic.eth0", "packets_per_s", 100));
+    assert_int_equal(fake_host_call(fake, vmm()->launch), -1);
+    assert_int_equal(fake_host_code(fake), BANGER_EUNSUPPORTED);
+    assert_string_equal(fake_host_error(fake), "QEMU cannot limit the rate of a NIC (nic.eth0)");
+    assert_int_equal(json_array_size(fake_host_spawns(fake)), 0);
+}
+
 static void a_missing_kernel_is_in_the_error(void **state)
 {
     (void)state;
@@ -276,6 +302,8 @@ int main(void)
         TEST(a_stopped_qemu_costs_its_deadline_only),
         TEST(a_dead_qemu_is_said_at_once),
         TEST(a_missing_kernel_is_in_the_error),
+        TEST(limited_drives_are_taken),
+        TEST(nics_cannot_be_limited),
         TEST(what_it_prints_is_made_harmless),
         TEST(one_that_never_answers),
         TEST(a_cancelled_start),
