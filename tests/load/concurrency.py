@@ -281,9 +281,7 @@ def main():
         took = time.monotonic() - began
         left = close(tester, descriptors)
     finally:
-        if home.daemon:
-            home.daemon.terminate()
-            home.daemon.wait()
+        home.abandon()
     for text in tester.broken + left:
         print(text)
     print(table(tester.counts))

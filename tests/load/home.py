@@ -2,6 +2,7 @@
 """A home for a daemon under load: stub VMs on no network of the host's, so that no namespace is needed.
 What a daemon holds there, counted."""
 import os
+import signal
 import sys
 import time
 
@@ -16,17 +17,31 @@ RETRY_S = 0.02
 
 
 class Home(host.Home):
-    def __init__(self, build, path, plugins="", dirs=("stub",), more=""):
-        """`plugins`, `more`: items of the configuration, in Lua; `dirs`: of build/tests."""
+    def __init__(self, build, path, **configuration):
         super().__init__(build, path)
-        folders = ", ".join(f'"{build}/tests/{name}"' for name in dirs)
-        with open(f"{path}/config.lua", "w", encoding="utf-8") as config:
-            config.write(f'return {{ vm = {{ network = "user", vmm = "stub" }}, plugins = {{ {plugins} }}, '
+        self.configure(**configuration)
+
+    def configure(self, stub="", plugins="", dirs=("stub",), more=""):
+        """For the daemon's next start. `stub`: more keys of the stub's, `plugins`, `more`: more items of the
+        configuration, all in Lua; `dirs`: folders of build/tests."""
+        folders = ", ".join(f'"{self.build}/tests/{name}"' for name in dirs)
+        with open(f"{self.path}/config.lua", "w", encoding="utf-8") as config:
+            config.write('return { vm = { network = "user", vmm = "stub" }, '
+                         f'plugins = {{ stub = {{ isolate = false, {stub} }}, {plugins} }}, '
                          f'plugin_dirs = {{ {folders} }}, {more} }}\n')
 
     def open(self, failpoint=None, log=None):
         super().open(failpoint, log)
         self.client.socket.settimeout(PATIENCE_S)
+
+    def abandon(self):
+        """After a test that failed: no process outlives it, so that nobody waits for what it has open."""
+        if self.daemon:
+            self.daemon.kill()
+            self.daemon.wait()
+            self.daemon = None
+        for pid, _ in self._processes():
+            os.kill(pid, signal.SIGKILL)
 
     def connect(self):
         client = Client(f"{self.path}/run/bangerd.sock")

@@ -27,3 +27,15 @@ told() {
 @test "load: of many daemons on one home one serves" {
   told one_home
 }
+
+@test "load: one of 50 VMMs that hangs delays no other, nor ps" {
+  told hung vmm
+}
+
+@test "load: a hook that hangs for one VM delays no other, nor ps" {
+  told hung hook
+}
+
+@test "load: the same of a hook in the daemon" {
+  told hung hook-in-daemon
+}
