@@ -145,7 +145,8 @@ quickstart:
 	@$(MAKE) --no-print-directory -s -j2 all
 	@BUILD=$(BUILD) share/build/quickstart.sh
 
-CHECK_GROUPS ?= headers arrows unit asan tsan fuzz faults load load-tsan integration integration-asan integration-tsan testbed
+# The long ones first: what is short fills the gaps (tests/run.sh).
+CHECK_GROUPS ?= headers arrows integration testbed integration-asan integration-tsan faults load load-tsan unit asan tsan fuzz
 check:
 	@share/build/packages.sh build run images test
 	@$(MAKE) --no-print-directory -s -j2 all tests

@@ -1,18 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Runs test groups and counts what they say: tests/run.sh GROUP...
-# Every group speaks TAP (testanything.org); the last line is `N passed, N failed, N skipped`. A program
+# Every program speaks TAP (testanything.org); the last line is `N passed, N failed, N skipped`. A program
 # that ends badly, or before the number of tests it announced, counts as a failure of its own.
+#
+# A group is one program or many. Of all that was asked for, as many programs as there are processors (JOBS=N:
+# that many) run side by side, in the order of the groups. What a program prints is shown when it has ended, as a
+# whole; a single one is shown as it goes. Programs that share something have a lane, in which they follow one another.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 build=$(realpath "${BUILD:-build}")
 export BANGER_BUILD=$build CMOCKA_MESSAGE_OUTPUT=TAP
-
-tsan="halt_on_error=1 suppressions=$PWD/tests/tsan.supp"
-under_tsan='every answer fits|come in the order' # of the load tests: those in which many threads meet
+export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/tests/tsan.supp"
+export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1
+jobs_max=${JOBS:-$(nproc)}
 
 passed=0 failed=0 skipped=0
 failures=()
+scratch=$(mktemp -d)
+
+# -- Counting --------------------------------------------------------------------------------------------
 
 # What the failed tests of the file $1 said: the end of a log is all that many a CI shows.
 why() {
@@ -36,84 +43,183 @@ count() {
   fi
 }
 
-# tap NAME COMMAND...: runs it, shows what it prints, counts it.
-tap() {
-  local name=$1 log status
-  shift
-  log=$(mktemp)
-  echo "# $name"
-  "$@" 2>&1 </dev/null | tee "$log"
-  status=${PIPESTATUS[0]}
-  count "$name" "$log" "$status"
-  rm -f "$log"
+# -- Running ---------------------------------------------------------------------------------------------
+
+# One index a program. `commands` are quoted for eval; `checks`: the name of a test that the command itself is,
+# by its exit status; empty: it speaks TAP.
+names=() groups=() lanes=() commands=() checks=() began=()
+declare -A index_of=() lane_is_busy=() group_wall=() group_cpu=()
+group=
+
+# plan NAME LANE COMMAND...: `-` is no lane.
+plan() {
+  names+=("$1") lanes+=("$2") groups+=("$group") checks+=("${check:-}")
+  shift 2
+  commands+=("$(printf '%q ' "$@")")
 }
 
 # A check with one outcome, as one test.
-single() {
-  local name=$1
-  shift
-  if "$@"; then echo "1..1"; echo "ok 1 - $name"; else echo "1..1"; echo "not ok 1 - $name"; return 1; fi
+plan_check() {
+  local check=$3
+  plan "$1" "$2" "${@:4}"
 }
 
-# patient SECONDS COMMAND...: one that hangs fails, and the rest of the run goes on. Far more than any
-# takes, with a sanitizer on a loaded machine too.
-patient() {
-  timeout --kill-after=10 "$@"
+# patient SECONDS COMMAND...: words of one that fails when it hangs, while the rest of the run goes on. Far more than
+# any takes, with a sanitizer on a loaded machine too.
+patient=(timeout --kill-after=10)
+
+# Into `cpu`: the processors' time of all children that have been waited for, in milliseconds. Not as the
+# output of a function: that would be a process with children of its own.
+children_cpu() {
+  times >"$scratch/times"
+  cpu=$(awk 'NR == 2 {for (i = 1; i <= 2; i++) {split($i, part, /[ms]/); sum += part[1] * 60000 + part[2] * 1000}}
+    END {printf "%d", sum}' "$scratch/times")
 }
 
-# The suites that put the daemon under strain, with an instrumented daemon and real guests.
-integration_of() {
-  BANGER_BUILD=$1 ROUNDS=2 tap "integration, $(basename "$1")" \
-    patient 1200 bats --tap tests/integration/{run,daemon,concurrency}.bats
+start() { # start INDEX
+  local i=$1
+  eval "exec ${commands[i]}" >"$scratch/$i.log" 2>&1 </dev/null &
+  index_of[$!]=$i began[i]=${EPOCHREALTIME/./}
+  lane_is_busy[${lanes[i]}]=yes lane_is_busy[-]=
+  if [ "${#names[@]}" -eq 1 ]; then # as it goes
+    echo "# ${names[i]}"
+    tail -n +1 -s 0.2 -f --pid=$! "$scratch/$i.log" 2>/dev/null &
+    watcher=$!
+  fi
 }
+
+finish() { # finish INDEX STATUS
+  local i=$1 status=$2 log=$scratch/$1.log took cpu
+  took=$(((${EPOCHREALTIME/./} - began[i]) / 1000))
+  children_cpu
+  group_wall[${groups[i]}]=$((${group_wall[${groups[i]}]:-0} + took))
+  group_cpu[${groups[i]}]=$((${group_cpu[${groups[i]}]:-0} + cpu - cpu_before))
+  cpu_before=$cpu
+  lane_is_busy[${lanes[i]}]=
+  if [ -n "${checks[i]}" ]; then
+    { [ "$status" -eq 0 ] && echo "ok 1 - ${checks[i]}" || echo "not ok 1 - ${checks[i]}"; echo "1..1"; } >>"$log"
+  fi
+  if [ "${#names[@]}" -eq 1 ]; then
+    wait "$watcher"
+  else
+    echo "# ${names[i]}"
+    cat "$log"
+  fi
+  count "${names[i]}" "$log" "$status"
+  rm -f "$log"
+}
+
+# Starts what may start; says in `running` how many do.
+start_some() {
+  local i left=()
+  for i in "${waiting[@]}"; do
+    if [ "$running" -lt "$jobs_max" ] && [ -z "${lane_is_busy[${lanes[i]}]:-}" ]; then
+      start "$i"
+      running=$((running + 1))
+    else
+      left+=("$i")
+    fi
+  done
+  waiting=("${left[@]}")
+}
+
+run_all() {
+  local waiting=("${!names[@]}") running=0 cpu cpu_before pid status
+  children_cpu
+  cpu_before=$cpu
+  start_some
+  while [ "$running" -gt 0 ]; do
+    pid=
+    wait -n -p pid "${!index_of[@]}"
+    status=$?
+    [ -n "$pid" ] || continue
+    finish "${index_of[$pid]}" "$status"
+    unset "index_of[$pid]"
+    running=$((running - 1))
+    start_some
+  done
+}
+
+# Nothing that was started outlives us: `timeout` hands a TERM on.
+give_up() {
+  trap - EXIT
+  [ "${#index_of[@]}" -eq 0 ] || kill "${!index_of[@]}" 2>/dev/null
+  wait
+  rm -rf "$scratch"
+  exit 130
+}
+trap give_up INT TERM
+trap 'rm -rf "$scratch"' EXIT
+
+# -- The groups ------------------------------------------------------------------------------------------
 
 none_found() { # none_found WHAT: an empty group is a build that went wrong
   failed=$((failed + 1))
   failures+=("no $1 was built")
 }
 
-unit_of() { # unit_of BUILD: every unit program of a build folder
-  local program found=
+unit_of() { # unit_of BUILD: every unit program of a build folder; the same program of another has its lane
+  local program name found=""
   for program in "$1"/tests/test_*; do
     [ -x "$program" ] && [ ! -d "$program" ] || continue
-    found=yes
-    BANGER_BUILD=$1 tap "$(basename "$1")/$(basename "$program")" patient 600 "$program"
+    found=yes name=$(basename "$program")
+    plan "$(basename "$1")/$name" "$name" env BANGER_BUILD="$1" "${patient[@]}" 600 "$program"
   done
   [ "$found" ] || none_found "unit test in $1"
 }
 
 # From one seed: a smoke test says the same of the same code each time; longer runs are for people.
 fuzz_smoke() {
-  local program found=
+  local program name found="" runs=${FUZZ_RUNS:-20000}
   for program in "$build"/fuzz/fuzz_*; do
     [ -x "$program" ] && [ ! -d "$program" ] || continue
-    found=yes
-    tap "$(basename "$program")" single "$(basename "$program"): ${FUZZ_RUNS:-20000} inputs" \
-      "$program" -seed=1 -runs="${FUZZ_RUNS:-20000}" -max_total_time=20 -verbosity=0 -close_fd_mask=1
+    found=yes name=$(basename "$program")
+    plan_check "$name" - "$name: $runs inputs" \
+      "$program" -seed=1 -runs="$runs" -max_total_time=20 -verbosity=0 -close_fd_mask=1
   done
   [ "$found" ] || none_found "fuzz target"
 }
 
+suite() { # suite NAME LANE SECONDS BATS-ARGUMENT...
+  plan "$1" "$2" "${patient[@]}" "$3" bats --tap "${@:4}"
+}
+
+# The suites that put the daemon under strain, with an instrumented daemon and real guests.
+integration_of() {
+  plan "integration, $(basename "$1")" guests env BANGER_BUILD="$1" ROUNDS=2 \
+    "${patient[@]}" 1200 bats --tap tests/integration/{run,daemon,concurrency}.bats
+}
+
+under_tsan='every answer fits|come in the order' # of the load tests: those in which many threads meet
+
 for group in "$@"; do
   case "$group" in
     unit) unit_of "$build" ;;
-    asan) ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1 unit_of "$build/asan" ;;
-    tsan) TSAN_OPTIONS=$tsan unit_of "$build/tsan" ;;
-    headers) tap headers single "public headers stand alone, as C11 and C++17" share/build/headers.sh ;;
-    arrows) tap arrows single "includes point down" share/build/arrows.sh ;;
+    asan) unit_of "$build/asan" ;;
+    tsan) unit_of "$build/tsan" ;;
+    headers) plan_check headers - "public headers stand alone, as C11 and C++17" share/build/headers.sh ;;
+    arrows) plan_check arrows - "includes point down" share/build/arrows.sh ;;
     fuzz) fuzz_smoke ;;
-    faults) tap faults patient 1200 bats --tap tests/faults ;;
-    load) tap load patient 1200 bats --tap tests/load ;;
-    load-tsan) BANGER_BUILD=$build/tsan LOAD_OPERATIONS=${LOAD_OPERATIONS:-3000} TSAN_OPTIONS=$tsan \
-      tap load-tsan patient 1200 bats --tap -f "$under_tsan" tests/load ;;
-    integration) tap integration patient 2400 bats --tap tests/integration ;;
-    testbed) BUILD=$build tap testbed tests/testbed/suite.sh ;;
+    faults) suite faults - 1200 tests/faults ;;
+    load) suite load - 1200 tests/load ;;
+    load-tsan)
+      plan load-tsan - env BANGER_BUILD="$build/tsan" LOAD_OPERATIONS="${LOAD_OPERATIONS:-3000}" \
+        "${patient[@]}" 1200 bats --tap -f "$under_tsan" tests/load
+      ;;
+    integration) suite integration guests 2400 tests/integration ;;
+    testbed) plan testbed - env BUILD="$build" tests/testbed/suite.sh ;;
     integration-asan) integration_of "$build/asan" ;;
     integration-tsan) integration_of "$build/tsan" ;;
     *) echo "tests/run.sh: no group '$group'" >&2; exit 2 ;;
   esac
 done
 
+run_all
+
+printf '\n%-18s %8s %8s\n' group seconds cpu
+for group in "$@"; do
+  printf '%-18s %8d %8d\n' "$group" $((${group_wall[$group]:-0} / 1000)) $((${group_cpu[$group]:-0} / 1000))
+done
 if [ "${#failures[@]}" -gt 0 ]; then
   printf '\nfailed:\n'
   printf '  %s\n' "${failures[@]}"
