@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Hooks in Lua (lua/, share/doc/hooks.md) with a daemon: hostile ones, examples, and what they reach. VMs are the
-# stub's, which run no guest; the last test has one.
+# stub's, which run no guest; lua_guest.bats has one that does.
 
 load common
 load stub
