@@ -146,6 +146,10 @@ int bridge_check(const struct host *host, const struct bridge_plan *plan, banger
 {
     banger_error sought = BANGER_ERROR_INIT;
     struct link link;
+    /* First: who may do nothing here is not in the way of another's bridge, and takes another network. */
+    if (netlink_check_privilege(err) < 0 || check_tun(err) < 0) {
+        return -1;
+    }
     bool there = bridge_find(host, plan->name, &link, &sought) == 0;
     if (!there && sought.code != BANGER_ENOTFOUND) {
         error_join(err, &sought);
@@ -158,7 +162,7 @@ int bridge_check(const struct host *host, const struct bridge_plan *plan, banger
         (plan->address6 != NULL && route_check_overlap(plan->address6, plan->name, err) < 0)) {
         return -1;
     }
-    return netlink_check_privilege(err) < 0 ? -1 : check_tun(err);
+    return 0;
 }
 
 /* -- Make ------------------------------------------------------------------------------------------- */

@@ -125,6 +125,26 @@ static void test_privilege(void **state)
     assert_int_equal(netns_count(""), 0);
 }
 
+/* A user's daemon beside root's, whose bridge it finds: it lacks the right, and no name is taken from it. */
+static void test_privilege_comes_before_names(void **state)
+{
+    (void)state;
+    NETNS_REQUIRE();
+    int status = 0;
+    netns_run("ip link add br-fc type bridge && ip link set br-fc alias banger:" OTHER_INSTANCE
+              ":bridge");
+    pid_t child = fork();
+    if (child == 0) {
+        banger_error err = BANGER_ERROR_INIT;
+        bool right = setuid(65534) == 0 && bridge_check(host, &plan, &err) < 0 &&
+                     err.code == BANGER_EPERMISSION;
+        _exit(right ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    (void)netns_clear(NULL);
+}
+
 /* -- The bridge ------------------------------------------------------------------------------------- */
 
 static int sysctl_of(const char *key)
@@ -383,6 +403,7 @@ int main(void)
         IN_NETNS(test_change_in_one_request),
         IN_NETNS(test_list_by_alias),
         IN_NETNS(test_privilege),
+        IN_NETNS(test_privilege_comes_before_names),
         IN_NETNS(test_bridge_is_made),
         IN_NETNS(test_bridge_is_left_as_planned),
         IN_NETNS(test_bridge_in_use_keeps_its_address),
