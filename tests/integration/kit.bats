@@ -211,6 +211,20 @@ END
   has "no folder is configured for .prom files"
   with_plugins "['prometheus-textfile'] = { folder = '$BATS_TEST_TMPDIR/textfile' }"
   banger doctor --json | json "[c['status'] for c in data['checks'] if 'prometheus-textfile' in c['name']]" | grep -q "'pass'"
+
+  # A run, its end, and a start that fails.
+  rm textfile/banger.prom # what the check has counted
+  banger vm start planned
+  file=$(echo textfile/banger-planned-*.prom)
+  grep -q '^banger_vm_running{vm="planned",id="[0-9a-f]*",image="plain"} 1$' "$file"
+  grep -q '^banger_vm_boot_seconds{vm="planned",id="[0-9a-f]*"} [0-9]*[.][0-9]*$' "$file"
+  banger vm kill --signal KILL planned
+  [ ! -e "$file" ]
+  banger vm create --name refused --kernel fake --image plain --label stub=refuse
+  run -1 banger vm start refused
+  banger vm delete refused
+  is "$(grep -v '^#' textfile/banger.prom)" $'banger_starts_total 1\nbanger_start_failures_total 1'
+  is "$(ls -A textfile | tr '\n' ' ')" ".banger.lock banger.prom "
 }
 
 # -- Hooks in Lua -------------------------------------------------------------------------------------------
