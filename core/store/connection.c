@@ -79,7 +79,7 @@ int connection_error(sqlite3 *db, const char *path, int result, banger_error *er
                     from_system && system_errno != 0 ? strerror(system_errno) : "");
     switch (code) {
     case BANGER_EFULL:
-        return error_hint(err, "free some space on its file system; nothing has been changed");
+        return error_hint(err, "free some space on its file system; the database is as it was");
     case BANGER_ECORRUPT:
         return error_hint(err,
                           "running VMs are not touched; stop bangerd, keep a copy (cp -a %s "

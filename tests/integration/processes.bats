@@ -43,6 +43,7 @@ teardown() {
   explain_failure
   for name in $(banger ps -a -q); do banger vm delete "$name"; done
   kill -KILL "$bystander" 2>/dev/null || true
+  wait "$bystander" 2>/dev/null || true # or the shell has a word about it
   assert_nothing_left
 }
 
@@ -58,27 +59,27 @@ unharmed() {
   is "$(cat "$BATS_TEST_TMPDIR/signals")" ""
 }
 
+of() { echo "vm_id = (SELECT id FROM vms WHERE name = '$1')"; }
 vmm_row="kind = 'process' AND json_extract(attrs, '\$.role') = 'vmm'"
 
 @test "processes: a daemon that comes back takes no stranger with a VMM's PID for it" {
   boot=$(cat /proc/sys/kernel/random/boot_id)
   ticks=$(start_ticks "$bystander")
-  stub_run web
-  vmm=$(vmm_of web)
-  vmm_ticks=$(start_ticks "$vmm")
-  # The PID was given to another since; it was so at another boot; and the three of them at once.
-  for row in "$vmm_ticks $boot" "$ticks 00000000-0000-0000-0000-000000000000" "$((ticks + 1)) $boot"; do
-    banger daemon stop
+  for name in reused other-boot a-tick-later; do stub_run "$name"; done
+  vmms=$(database "SELECT json_extract(attrs, '\$.pid') FROM resources WHERE $vmm_row")
+  reused_ticks=$(start_ticks "$(vmm_of reused)")
+  banger daemon stop
+  for vmm in $vmms; do
     kill -KILL "$vmm"
     ended "$vmm"
-    names "$bystander" ${row% *} "${row#* }" "$vmm_row"
-    is "$(state_of web)" stopped # which starts the daemon
-    is "$(database 'SELECT count(*) FROM resources')" 0
-    unharmed
-    banger vm start web
-    vmm=$(vmm_of web)
-    vmm_ticks=$(start_ticks "$vmm")
   done
+  names "$bystander" "$reused_ticks" "$boot" "$vmm_row AND $(of reused)" # the kernel gave the PID to another since
+  names "$bystander" "$ticks" 00000000-0000-0000-0000-000000000000 "$vmm_row AND $(of other-boot)"
+  names "$bystander" $((ticks + 1)) "$boot" "$vmm_row AND $(of a-tick-later)"
+  banger daemon start
+  is "$(banger ps -a --json | json 'sorted({vm["state"] for vm in data})')" "['stopped']"
+  is "$(database 'SELECT count(*) FROM resources')" 0
+  unharmed
 }
 
 @test "processes: a stop and a delete signal no stranger; whom the row names exactly, they do" {
