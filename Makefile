@@ -125,7 +125,7 @@ include tests/testbed/testbed.mk
 
 # -- For people ---------------------------------------------------------------------------------------
 
-.PHONY: help quickstart check lint bench install uninstall format
+.PHONY: help quickstart check lint bench soak install uninstall format
 
 help:
 	@echo 'make              build everything below $(BUILD)/'
@@ -135,6 +135,7 @@ help:
 	@echo 'make asan, tsan   build with sanitizers into $(BUILD)/asan, $(BUILD)/tsan'
 	@echo 'make fuzz         build the fuzz targets into $(BUILD)/fuzz'
 	@echo 'make testbed      CMD="...": as root in a virtual machine with KVM, device-mapper, cgroups'
+	@echo 'make soak         VMs come and go for SOAK_SECONDS (1800), and nothing grows (root)'
 	@echo 'make bench        measure, as JSON and a table'
 	@echo 'make lint         format, static analysis, layering'
 	@echo 'make format       rewrite the sources in the house format'
@@ -146,7 +147,7 @@ quickstart:
 	@BUILD=$(BUILD) share/build/quickstart.sh
 
 # The long ones first: what is short fills the gaps (tests/run.sh).
-CHECK_GROUPS ?= headers arrows integration testbed integration-asan integration-tsan faults load load-tsan unit asan tsan fuzz
+CHECK_GROUPS ?= headers arrows integration testbed integration-asan integration-tsan faults soak load load-tsan unit asan tsan fuzz
 check:
 	@share/build/packages.sh build run images test
 	@$(MAKE) --no-print-directory -s -j2 all tests
@@ -161,6 +162,10 @@ lint:
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+
+soak: all $(FIXTURE_PLUGINS)
+	@share/build/packages.sh build run test
+	@BUILD=$(BUILD) SOAK_SECONDS=$${SOAK_SECONDS:-1800} tests/run.sh soak
 
 bench: all tests
 	@share/build/packages.sh build run

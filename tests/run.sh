@@ -206,6 +206,10 @@ for group in "$@"; do
       plan load-tsan - env BANGER_BUILD="$build/tsan" LOAD_OPERATIONS="${LOAD_OPERATIONS:-3000}" \
         "${patient[@]}" 1200 bats --tap -f "$under_tsan" tests/load
       ;;
+    soak)
+      plan_check soak - "nothing grows in ${SOAK_SECONDS:=120} s" env SOAK_SECONDS="$SOAK_SECONDS" \
+        "${patient[@]}" $((SOAK_SECONDS + 900)) python3 tests/load/soak.py
+      ;;
     integration) suite integration guests 2400 tests/integration ;;
     testbed) plan testbed - env BUILD="$build" tests/testbed/suite.sh ;;
     integration-asan) integration_of "$build/asan" ;;
