@@ -5,7 +5,9 @@
 # `make help` lists the rest.
 
 VERSION := 0.1.0
-BUILD ?= build
+# FAULTS=1 builds failpoints in (core/base/failpoint.h), for tests/faults, into a folder of their own.
+FAULTS ?=
+BUILD ?= $(if $(FAULTS),build/faults,build)
 PREFIX ?= /usr/local
 DESTDIR ?=
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -20,6 +22,9 @@ LIBS_CORE := lua5.4 sqlite3 jansson libarchive libkmod ext2fs libcrypto liblz4 l
              libnl-3.0 libnl-route-3.0 libnl-nf-3.0 libnftables devmapper
 LIBS_LUA := lua5.4 jansson libcurl libcrypto
 CPPFLAGS += -D_GNU_SOURCE -DBANGER_VERSION='"$(VERSION)"' -Iinclude -Icore
+ifneq ($(FAULTS),)
+CPPFLAGS += -DBANGER_FAULTS
+endif
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
         -Wpointer-arith -Wwrite-strings -Wvla -Wno-missing-field-initializers
@@ -133,6 +138,7 @@ help:
 	@echo 'make check        install packages, build, run every test (root)'
 	@echo 'make unit         the unit tests alone, without root'
 	@echo 'make asan, tsan   build with sanitizers into $(BUILD)/asan, $(BUILD)/tsan'
+	@echo 'make faults       strike every operation at every failpoint (root); FULL=1: every round'
 	@echo 'make fuzz         build the fuzz targets into $(BUILD)/fuzz'
 	@echo 'make testbed      CMD="...": as root in a virtual machine with KVM, device-mapper, cgroups'
 	@echo 'make soak         VMs come and go for SOAK_SECONDS (1800), and nothing grows (root)'
@@ -154,6 +160,7 @@ check:
 	@$(MAKE) --no-print-directory -s -j2 asan
 	@$(MAKE) --no-print-directory -s -j2 tsan
 	@$(MAKE) --no-print-directory -s -j2 fuzz
+	@$(MAKE) --no-print-directory -s -j2 faults-build
 	@BUILD=$(BUILD) tests/run.sh $(CHECK_GROUPS)
 
 lint:

@@ -200,7 +200,10 @@ for group in "$@"; do
     headers) plan_check headers - "public headers stand alone, as C11 and C++17" share/build/headers.sh ;;
     arrows) plan_check arrows - "includes point down" share/build/arrows.sh ;;
     fuzz) fuzz_smoke ;;
-    faults) suite faults - 1200 tests/faults ;;
+    faults)
+      suite "faults, release" - 300 tests/faults
+      plan faults - env BANGER_BUILD="$build/faults" "${patient[@]}" 3600 tests/faults/matrix.py
+      ;;
     load) suite load - 1200 tests/load ;;
     load-tsan)
       plan load-tsan - env BANGER_BUILD="$build/tsan" LOAD_OPERATIONS="${LOAD_OPERATIONS:-3000}" \

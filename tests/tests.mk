@@ -15,6 +15,12 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c $(UNIT_SHARED) $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(TEST_CPPFLAGS) $< $(UNIT_SHARED) $(BASE_LDFLAGS) $(CORE_LIB) $(CORE_LIBS) -lcmocka -o $@
 
+# With failpoints, which the core of this build need not have: one object of its own, in front of it.
+$(BUILD)/tests/test_failpoint: tests/unit/test_failpoint.c core/base/failpoint.c core/base/failpoint.h $(UNIT_SHARED) $(CORE_LIB)
+	@mkdir -p $(@D)
+	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(TEST_CPPFLAGS) -UBANGER_FAULTS -DBANGER_FAULTS \
+	  $(filter %.c,$^) $(BASE_LDFLAGS) $(CORE_LIB) $(CORE_LIBS) -lcmocka -o $@
+
 $(BUILD)/tests/plugins/%.so: tests/fixtures/plugins/%.c $(wildcard include/banger/*.h)
 	@mkdir -p $(@D)
 	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) -D_GNU_SOURCE -Iinclude -fPIC -shared $(BASE_LDFLAGS) $< -o $@ $(shell pkg-config --cflags --libs jansson)
@@ -60,7 +66,7 @@ $(BUILD)/fuzz/fuzz_dns: tests/fuzz/fuzz_dns.c $(call plugin_parts,dns)
 include tests/unit/plugin_tests.mk
 include tests/fixtures/stub-vmm/stub_vmm.mk
 
-.PHONY: tests unit asan tsan fuzz
+.PHONY: tests unit asan tsan fuzz faults faults-build
 tests: $(UNIT_TESTS) $(FIXTURE_PLUGINS)
 
 unit: all tests
@@ -71,6 +77,15 @@ asan:
 tsan:
 	$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread CFLAGS="-O1 -g" all tests
 fuzz: $(FUZZ_TARGETS)
+
+# A build with failpoints, and all of its rounds. FULL=1: those too that choose.py leaves out.
+faults-build:
+	$(MAKE) BUILD=$(BUILD)/faults FAULTS=1 faults-programs
+faults-programs: all $(STUB_VMM) $(BUILD)/tests/tsc_khz
+faults:
+	@share/build/packages.sh build run images test
+	@$(MAKE) --no-print-directory -s -j2 faults-build
+	@BANGER_BUILD=$(BUILD)/faults FULL=$(FULL) tests/faults/matrix.py
 
 CORE_BENCHES := $(BUILD)/tests/bench_hooks $(BUILD)/tests/bench_host
 $(CORE_BENCHES): $(BUILD)/tests/%: tests/bench/%.c $(CORE_LIB)

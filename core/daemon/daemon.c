@@ -187,25 +187,36 @@ static int open_socket(struct daemon *daemon, banger_error *err)
     return 0;
 }
 
+static int arm(banger_error *err)
+{
+#ifdef BANGER_FAULTS
+    return failpoint_arm(err);
+#else
+    (void)err;
+    return 0;
+#endif
+}
+
 int daemon_open(struct daemon *daemon, banger_error *err)
 {
     *daemon = (struct daemon){.lock_fd = -1, .started_ms = clock_mono_ms()};
     (void)pthread_mutex_init(&daemon->ready_mutex, NULL);
     (void)pthread_cond_init(&daemon->ready_changed, NULL);
     listeners_init(&daemon->listeners);
-    if (failpoint_arm(err) < 0 || layout_load(&daemon->layout, err) < 0 ||
-        take_lock(daemon, err) < 0 || open_config(daemon, err) < 0 ||
-        load_plugins(daemon, err) < 0) {
+    if (arm(err) < 0 || layout_load(&daemon->layout, err) < 0 || take_lock(daemon, err) < 0 ||
+        failpoint("daemon", "locked", err) < 0 || open_config(daemon, err) < 0 ||
+        load_plugins(daemon, err) < 0 || failpoint("daemon", "plugins-loaded", err) < 0) {
         return -1;
     }
     AUTO_FREE char *database = layout_database(&daemon->layout);
     daemon->store = store_open(database, err);
     daemon->loop = daemon->store != NULL ? loop_new(err) : NULL;
-    if (daemon->loop == NULL || open_host(daemon, err) < 0) {
+    if (daemon->loop == NULL || failpoint_write("daemon", "store-open", err) < 0 ||
+        open_host(daemon, err) < 0) {
         return -1;
     }
     open_engine(daemon);
-    return open_socket(daemon, err);
+    return open_socket(daemon, err) < 0 ? -1 : failpoint("daemon", "listening", err);
 }
 
 void daemon_set_ready(struct daemon *daemon)
@@ -239,7 +250,9 @@ static void drain_loop(struct loop *loop)
 
 void daemon_close(struct daemon *daemon)
 {
+    failpoint_kill("daemon.close", "begin");
     rpc_server_free(STEAL(daemon->server));
+    failpoint_kill("daemon.close", "served");
     if (daemon->engine.live != NULL) {
         drain_loop(daemon->loop);
         engine_free(&daemon->engine);
@@ -248,6 +261,7 @@ void daemon_close(struct daemon *daemon)
     health_free(daemon->health);
     loop_free(daemon->loop);
     store_close(daemon->store);
+    failpoint_kill("daemon.close", "store-closed");
     registry_free(daemon->registry);
     host_free(daemon->host);
     json_decref(daemon->config);

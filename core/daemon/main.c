@@ -7,6 +7,7 @@
  * manager know.
  */
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/name.h"
@@ -36,6 +37,9 @@ static const char usage[] =
     "\n"
     "  --ready-fd N  write 'ready' to this descriptor once requests are served\n"
     "  --version     print the version\n"
+#ifdef BANGER_FAULTS
+    "  --failpoints  list the places where BANGER_FAULT can strike\n"
+#endif
     "  --help        print this\n"
     "\n"
     "Running VMs go on when it ends, and are taken up again when it comes back.\n"
@@ -46,6 +50,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {{"ready-fd", required_argument, NULL, 'r'},
                                           {"version", no_argument, NULL, 'v'},
+#ifdef BANGER_FAULTS
+                                          {"failpoints", no_argument, NULL, 'f'},
+#endif
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int64_t number = 0;
@@ -64,6 +71,11 @@ static int parse_options(int argc, char **argv, struct options *options)
         case 'v':
             (void)puts("bangerd " BANGER_VERSION);
             return 1;
+#ifdef BANGER_FAULTS
+        case 'f':
+            failpoint_list(stdout);
+            return 1;
+#endif
         case 'h':
             (void)fputs(usage, stdout);
             return 1;
@@ -106,6 +118,7 @@ static void reconcile(void *context)
 {
     struct start *start = context;
     int result = lifecycle_reconcile(&start->daemon->engine, &start->failure);
+    failpoint_kill("daemon", "reconciled");
     daemon_set_ready(start->daemon);
     if (result < 0) {
         loop_post(start->daemon->loop, stop_loop, start->daemon);
@@ -186,7 +199,7 @@ int main(int argc, char **argv)
         result = serve(&daemon, &options, signals, &err);
     }
     if (result < 0) {
-        log_error("%s", err.message);
+        log_error("%s%s%s", err.message, err.hint[0] != '\0' ? "; " : "", err.hint);
         tell_ready(&options, &err);
     }
     daemon_close(&daemon);

@@ -17,6 +17,7 @@
 #include "host/bridge.h"
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/str.h"
 #include "host/address.h"
 #include "host/alias.h"
@@ -271,6 +272,9 @@ static int make(const struct host *host, const char *name, const unsigned char m
             return -1;
         }
     }
+    if (failpoint("bridge.make", "unnamed", err) < 0) {
+        return -1;
+    }
     failure = BANGER_ERROR_INIT;
     const struct link_change change = {.name = name, .master = -1};
     if (link_change(link, &change, &failure) == 0) {
@@ -367,6 +371,9 @@ static int ensure_locked(const struct host *host, const struct bridge_plan *plan
         return -1;
     }
     *created = !there;
+    if (failpoint("bridge.make", "named", err) < 0) {
+        return -1;
+    }
     return finish(plan, &link, &address, err);
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/name.h"
 #include "base/str.h"
@@ -279,6 +280,7 @@ static int create(const char *name, const char *uuid, const struct dm_row *rows,
         return request_failed(0, "preparing a device-mapper device", err);
     }
     int failure = run_change(task);
+    failpoint_kill("dm.create", "made");
     AUTO_FREE char *doing = str_format("making the device-mapper device '%s'", name);
     return failure == 0 ? 0 : request_failed(failure, doing, err);
 }
@@ -334,6 +336,7 @@ static int remove_once(const char *uuid)
         return ENOMEM;
     }
     int failure = run_change(task);
+    failpoint_kill("dm.remove", "removed");
     if (failure == 0 || failure == ENXIO) { /* ENXIO: somebody was faster */
         remove_node(name, &info);
         return 0;

@@ -8,6 +8,7 @@
 #include "host/forwarding.h"
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/process.h"
 #include "base/str.h"
@@ -78,7 +79,7 @@ static int turn_on(const char *path, banger_error *err)
     int now = 0;
     if (boot_id(boot, err) < 0 ||
         (!read_note(path, boot, &found) && write_note(path, boot, err) < 0) ||
-        sysctl_read(SWITCH, &now, err) < 0) {
+        failpoint("forwarding.on", "noted", err) < 0 || sysctl_read(SWITCH, &now, err) < 0) {
         return -1;
     }
     /* Writing resets conf/ALL/forwarding of each link, what its owner set there included: only when
@@ -98,7 +99,7 @@ static int restore(const char *path, banger_error *err)
                                           (now != found && sysctl_write(SWITCH, found, err) < 0))) {
         return -1;
     }
-    return file_remove(path, err);
+    return failpoint("forwarding.restore", "restored", err) < 0 ? -1 : file_remove(path, err);
 }
 
 static int locked(const struct host *host, int (*act)(const char *, banger_error *),

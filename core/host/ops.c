@@ -57,6 +57,9 @@ static const struct op_row table[] = {
 };
 /* clang-format on */
 
+FAILPOINT_COLUMN(table, name, "before", FAILPOINT_FAIL);
+FAILPOINT_COLUMN(table, name, "after", FAILPOINT_FAIL);
+
 static const struct op_row *find(const char *name)
 {
     for (size_t i = 0; i < COUNT_OF(table); i++) {
@@ -96,8 +99,8 @@ int host_op_run(struct host *host, const char *vm_id, const char *name, const js
     }
     const struct op_call call = {.vm_id = vm_id, .args = args};
     AUTO_JSON json_t *answer = json_object();
-    if (failpoint(name, "before", err) < 0 || row->run(host, &call, answer, err) < 0 ||
-        failpoint(name, "after", err) < 0) {
+    if (failpoint_row(name, "before", err) < 0 || row->run(host, &call, answer, err) < 0 ||
+        failpoint_row(name, "after", err) < 0) {
         return -1;
     }
     *result = STEAL(answer);

@@ -2,6 +2,7 @@
 #include "image.h"
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "context.h"
 #include "digest.h"
@@ -121,7 +122,8 @@ static int register_run(struct staging *staging, int from, const char *path, ban
     if (rootfs_copy(staging, from, err) < 0) {
         return error_prefix(err, "%s: ", path);
     }
-    return ext4_check(rootfs, path, err);
+    return failpoint_write("image.register", "copied", err) < 0 ? -1
+                                                                : ext4_check(rootfs, path, err);
 }
 
 int image_register(struct image_context *context, const char *path, const char *name,

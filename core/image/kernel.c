@@ -10,6 +10,7 @@
  */
 #include "apt.h"
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "context.h"
 #include "control.h"
@@ -237,7 +238,9 @@ static int import_run(struct import *import, banger_error *err)
     AUTO_FREE char *unpacked = staging_path(import->staging, UNPACKED);
     if (source_prepare(import, err) < 0 || context_check(import->context, err) < 0 ||
         vmlinux_make(import, err) < 0 || context_check(import->context, err) < 0 ||
+        failpoint_write("kernel.import", "vmlinux-made", err) < 0 ||
         initramfs_make(import, err) < 0 || context_check(import->context, err) < 0 ||
+        failpoint_write("kernel.import", "initramfs-made", err) < 0 ||
         dir_remove(unpacked, err) < 0) {
         return -1;
     }

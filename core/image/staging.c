@@ -2,6 +2,7 @@
 #include "staging.h"
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -45,6 +46,9 @@ static int staging_make(struct staging *staging, banger_error *err)
     }
     if (mkdir(staging->dir, DIR_MODE) < 0) {
         return error_sys(err, errno, "cannot create the folder %s", staging->dir);
+    }
+    if (failpoint_write("staging", "made", err) < 0) {
+        return -1;
     }
     return journal_held(staging->context->store, staging->journal_id, NULL, err);
 }
@@ -116,13 +120,15 @@ static int commit_record(struct staging *staging, staging_insert_fn insert, cons
     if (store_begin(store, err) < 0) {
         return -1;
     }
-    if (insert(store, record, err) < 0 || journal_gone(store, staging->journal_id, err) < 0) {
+    if (insert(store, record, err) < 0 || failpoint_write("staging", "recorded", err) < 0 ||
+        journal_gone(store, staging->journal_id, err) < 0) {
         store_rollback(store);
         return -1;
     }
     if (store_commit(store, err) < 0) { /* it has rolled back */
         return -1;
     }
+    failpoint_kill("staging", "committed");
     staging->journal_id = 0;
     return 0;
 }
@@ -130,7 +136,10 @@ static int commit_record(struct staging *staging, staging_insert_fn insert, cons
 int staging_commit(struct staging *staging, staging_insert_fn insert, const void *record,
                    banger_error *err)
 {
-    if (sync_folder(staging->dir, err) < 0 || dir_publish(staging->dir, staging->final, err) < 0) {
+    if (failpoint_write("staging", "written", err) < 0 || sync_folder(staging->dir, err) < 0 ||
+        failpoint("staging", "synced", err) < 0 ||
+        dir_publish(staging->dir, staging->final, err) < 0 ||
+        failpoint("staging", "published", err) < 0) {
         return -1;
     }
     return commit_record(staging, insert, record, err);
@@ -141,7 +150,8 @@ static int remove_folders(struct store *store, int64_t journal_id, const char *f
                           banger_error *err)
 {
     AUTO_FREE char *dir = staging_dir(final);
-    if (dir_remove(dir, err) < 0 || dir_remove(final, err) < 0) {
+    if (failpoint("staging", "removing", err) < 0 || dir_remove(dir, err) < 0 ||
+        dir_remove(final, err) < 0 || failpoint("staging", "removed", err) < 0) {
         return -1;
     }
     return journal_gone(store, journal_id, err);

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "lifecycle/choose.h"
 #include "lifecycle/lifecycle.h"
@@ -135,6 +136,16 @@ static int find_parts(struct engine *engine, const struct caller *caller, const 
     return 0;
 }
 
+static int insert(struct store *store, struct vm_record *vm, banger_error *err)
+{
+    if (failpoint_write("create", "before", err) < 0 || vm_insert(store, vm, err) < 0) {
+        return -1;
+    }
+    failpoint_kill("create",
+                   "recorded"); /* whoever failed now would leave a VM that nobody asked for */
+    return 0;
+}
+
 int create_record(struct engine *engine, const struct caller *caller, const json_t *params,
                   bool ephemeral, const char *id, banger_error *err)
 {
@@ -157,7 +168,7 @@ int create_record(struct engine *engine, const struct caller *caller, const json
         vm.created_ms = clock_wall_ms();
         vm.updated_ms = vm.created_ms;
         (void)json_object_set_new(vm.spec, "ephemeral", json_boolean(ephemeral));
-        result = vm_insert(engine->store, &vm, err);
+        result = insert(engine->store, &vm, err);
     }
     if (result == 0) {
         engine_emit(engine, "vm.create", vm.id, vm.name, NULL);

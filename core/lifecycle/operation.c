@@ -263,7 +263,8 @@ int operation_hold_dir(struct operation *op, const char *path, banger_error *err
 {
     struct store *store = op->engine->store;
     int64_t row = journal_intend(store, op->vm.id, "core", "dir", path, NULL, err);
-    if (row < 0 || dir_make(path, 0700, err) < 0) {
+    if (row < 0 || dir_make(path, 0700, err) < 0 ||
+        failpoint_write("socket_dir", "made", err) < 0) {
         return -1;
     }
     return journal_held(store, row, NULL, err);
@@ -271,7 +272,8 @@ int operation_hold_dir(struct operation *op, const char *path, banger_error *err
 
 int operation_save(struct operation *op, banger_error *err)
 {
-    if (failpoint("record", "before", err) < 0 || vm_update(op->engine->store, &op->vm, err) < 0) {
+    if (failpoint_write("record", "before", err) < 0 ||
+        vm_update(op->engine->store, &op->vm, err) < 0) {
         return -1;
     }
     failpoint_kill("record", "after"); /* it says so: whoever fails now would not be believed */

@@ -13,6 +13,7 @@
  * alone. A VM that cannot be handled is reported; its rows stay for the next time.
  */
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "image/staging.h"
@@ -58,6 +59,9 @@ static int adopt(struct operation *op, const struct process_id *process, int pid
                  banger_error *err)
 {
     live_add(op->engine, op->vm.id, process, pidfd);
+    if (failpoint("reconcile", "adopted", err) < 0) {
+        return -1;
+    }
     const json_t *agent = json_at(op->vm.runtime, "core.agent");
     banger_error failure = BANGER_ERROR_INIT;
     if (agent != NULL && live_connect(op->engine, op->vm.id, agent, &failure) < 0) {
@@ -88,6 +92,9 @@ static int body_take_up(struct operation *op, banger_error *err)
     struct process_id process;
     int pidfd = -1;
     int found = 0;
+    if (failpoint("reconcile", "vm", err) < 0) {
+        return -1;
+    }
     if (op->vm.state == VM_RUNNING) {
         found = find_vmm(op->engine, op->vm.id, &process, &pidfd, err);
     }
@@ -143,7 +150,9 @@ int lifecycle_reconcile(struct engine *engine, banger_error *err)
 {
     struct vm_list list = {0};
     banger_error failure = BANGER_ERROR_INIT;
-    int interrupted = oplog_interrupt_all(engine->store, &failure);
+    int interrupted = failpoint_write("reconcile", "begin", &failure) < 0
+                          ? -1
+                          : oplog_interrupt_all(engine->store, &failure);
     if (interrupted < 0) { /* a full disk: VMs that run are taken up all the same */
         log_error("the log cannot be closed: %s", failure.message);
     }
@@ -157,6 +166,7 @@ int lifecycle_reconcile(struct engine *engine, banger_error *err)
         reconcile_vm(engine, &list.items[i]);
     }
     vm_list_free(&list);
+    failpoint_kill("reconcile", "vms-done");
     return release_unowned(engine, err);
 }
 

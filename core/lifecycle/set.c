@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Changing a VM's specification. */
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "lifecycle/choose.h"
 #include "lifecycle/compose.h"
@@ -112,10 +113,14 @@ static int body_set(struct operation *op, banger_error *err)
     json_decref(op->vm.spec);
     op->vm.spec = spec;
     scope_set_input(op->scope, "vm.disk_mib", json_incref(json_object_get(spec, "disk_mib")));
-    if (check_network(op, err) < 0 || grow_disk(op, err) < 0) {
+    if (check_network(op, err) < 0 || grow_disk(op, err) < 0 ||
+        failpoint("set", "grown", err) < 0) {
         return -1;
     }
-    return tell_capabilities(op, err) < 0 || operation_save(op, err) < 0 ? take_back(op, err) : 0;
+    return tell_capabilities(op, err) < 0 || failpoint("set", "told", err) < 0 ||
+                   operation_save(op, err) < 0
+               ? take_back(op, err)
+               : 0;
 }
 
 int lifecycle_set(struct engine *engine, const struct caller *caller, const char *vm,

@@ -124,10 +124,10 @@ static int enter_cgroup(struct operation *op, pid_t pid, banger_error *err)
     struct store *store = op->engine->store;
     int64_t row = journal_intend(store, op->vm.id, "core", "cgroup", path, NULL, err);
     if (row < 0 || cgroup_create(path, limits, err) < 0 ||
-        journal_held(store, row, NULL, err) < 0) {
+        failpoint("spawn", "cgroup-made", err) < 0 || journal_held(store, row, NULL, err) < 0) {
         return -1;
     }
-    return cgroup_enter(path, pid, err);
+    return cgroup_enter(path, pid, err) < 0 ? -1 : failpoint("spawn", "in-cgroup", err);
 }
 
 /* Steps 3 and 4, with the child at its gate. */
@@ -135,7 +135,7 @@ static int adopt_and_release(struct operation *op, int64_t row, const char *role
                              const char *capability, struct process_gate *gate, banger_error *err)
 {
     struct process_id id;
-    if (process_identify(gate->pid, &id, err) < 0) {
+    if (failpoint("spawn", "at-gate", err) < 0 || process_identify(gate->pid, &id, err) < 0) {
         return -1;
     }
     AUTO_JSON json_t *attrs = process_attrs(role, capability, &id);

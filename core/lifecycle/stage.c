@@ -51,6 +51,9 @@ static const struct stage_row table[STAGE_COUNT] = {
 };
 /* clang-format on */
 
+FAILPOINT_COLUMN(table, name, "begin", FAILPOINT_FAIL);
+FAILPOINT_COLUMN(table, name, "end", FAILPOINT_KILL);
+
 #define STAGE_LIST(list, ...)                                                                      \
     static const enum stage list##_order[] = {__VA_ARGS__};                                        \
     const struct stage_list list = {list##_order, COUNT_OF(list##_order)}
@@ -73,14 +76,14 @@ static int run_one(struct operation *op, enum stage stage, banger_error *err)
     const struct stage_row *row = &table[stage];
     operation_stage_begin(op, row->name, row->text);
     banger_error failure = BANGER_ERROR_INIT;
-    if (failpoint(row->name, "begin", &failure) < 0 || row->run(op, &failure) < 0) {
+    if (failpoint_row(row->name, "begin", &failure) < 0 || row->run(op, &failure) < 0) {
         operation_stage_end(op, &failure);
         if (err != NULL) {
             *err = failure;
         }
         return -1;
     }
-    failpoint_kill(row->name, "end"); /* what it was to do is done: nothing can fail any more */
+    failpoint_row_kill(row->name, "end"); /* what it was to do is done: nothing can fail any more */
     operation_stage_end(op, NULL);
     return 0;
 }

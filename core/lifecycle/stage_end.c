@@ -2,6 +2,7 @@
 /* The stages that end a VM: by asking, by insisting, and by forgetting it. */
 #include "agent/frame.h"
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/process.h"
@@ -171,5 +172,7 @@ int stage_delete_vm_dir(struct operation *op, banger_error *err)
 
 int stage_delete_record(struct operation *op, banger_error *err)
 {
-    return vm_remove(op->engine->store, op->vm.id, err);
+    return failpoint_write("record", "removing", err) < 0
+               ? -1
+               : vm_remove(op->engine->store, op->vm.id, err);
 }

@@ -23,7 +23,7 @@ const char *resource_state_name(enum resource_state state)
 int64_t journal_intend(struct store *store, const char *vm_id, const char *owner, const char *kind,
                        const char *key, const json_t *attrs, banger_error *err)
 {
-    if (failpoint("journal.intend", "before", err) < 0) {
+    if (failpoint_write("journal.intend", "before", err) < 0) {
         return -1;
     }
     AUTO_SQL struct sql sql =
@@ -42,12 +42,13 @@ int64_t journal_intend(struct store *store, const char *vm_id, const char *owner
     if (id < 0) {
         return error_prefix(err, "cannot note the %s %s down before taking it: ", kind, key);
     }
-    return failpoint("journal.intend", "after", err) < 0 ? -1 : id;
+    failpoint_kill("journal.intend", "after"); /* whoever failed now would not know its row */
+    return id;
 }
 
 int journal_held(struct store *store, int64_t id, const json_t *attrs, banger_error *err)
 {
-    if (failpoint("journal.held", "before", err) < 0) {
+    if (failpoint_write("journal.held", "before", err) < 0) {
         return -1;
     }
     AUTO_SQL struct sql sql =
@@ -65,12 +66,12 @@ int journal_held(struct store *store, int64_t id, const json_t *attrs, banger_er
         return error_set(err, BANGER_ENOTFOUND, "resource %lld is held without its intent",
                          (long long)id);
     }
-    return failpoint("journal.held", "after", err);
+    return failpoint_write("journal.held", "after", err);
 }
 
 int journal_gone(struct store *store, int64_t id, banger_error *err)
 {
-    if (failpoint("journal.gone", "before", err) < 0) {
+    if (failpoint_write("journal.gone", "before", err) < 0) {
         return -1;
     }
     AUTO_SQL struct sql sql =
@@ -79,7 +80,7 @@ int journal_gone(struct store *store, int64_t id, banger_error *err)
     if (sql_run(&sql, err) < 0) {
         return error_prefix(err, "cannot note resource %lld as gone: ", (long long)id);
     }
-    return failpoint("journal.gone", "after", err);
+    return failpoint_write("journal.gone", "after", err);
 }
 
 static int state_parse(const char *name, enum resource_state *state, banger_error *err)

@@ -2,6 +2,7 @@
 #include "store/lease_table.h"
 
 #include "base/cleanup.h"
+#include "base/failpoint.h"
 #include "store/sql.h"
 
 #include <inttypes.h>
@@ -71,5 +72,9 @@ int lease_take(struct store *store, const struct lease_pool *pool, const char *v
     if (found != 0) {
         return found < 0 ? -1 : 0;
     }
-    return take_free(store, pool, vm_id, !asks, number, err);
+    if (failpoint_write("lease.take", "before", err) < 0 ||
+        take_free(store, pool, vm_id, !asks, number, err) < 0) {
+        return -1;
+    }
+    return failpoint("lease.take", "after", err);
 }

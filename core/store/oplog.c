@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "store/sql.h"
@@ -19,6 +20,9 @@ static const char *stage_outcome_name(int outcome)
 int64_t oplog_begin(struct store *store, const char *kind, const char *vm_id, const char *vm_name,
                     banger_error *err)
 {
+    if (failpoint_write("oplog.begin", "before", err) < 0) {
+        return -1;
+    }
     AUTO_SQL struct sql sql =
         sql_open(store, SQL_WRITE_LAZY,
                  "INSERT INTO operations (vm_id, seq, vm_name, kind, started_ms) VALUES (?1,"
@@ -51,6 +55,9 @@ static json_t *stages_json(const struct oplog_stage *stages, size_t count)
 int oplog_end(struct store *store, int64_t id, const char *outcome, const char *error,
               int64_t took_ns, const struct oplog_stage *stages, size_t count, banger_error *err)
 {
+    if (failpoint_write("oplog.end", "before", err) < 0) {
+        return -1;
+    }
     AUTO_JSON json_t *list = stages_json(stages, count);
     AUTO_SQL struct sql sql =
         sql_open(store, SQL_WRITE_LAZY,

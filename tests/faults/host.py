@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A home with a kernel and an image that only look like it, its daemon, and what there is of it on the
-host. Runs in a network namespace of the suite's own, as root."""
+"""A home, its daemon, and the failpoints that are set in it. Runs in namespaces of its own (worker.py), whose
+first process this is: orphans are its children."""
 import json
 import os
-import re
 import signal
-import sqlite3
 import subprocess
 import sys
+
+import inventory
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/../bench")
 from client import Client  # noqa: E402
 
-PATIENCE_S = 60  # what has not come by then never will
-SHARED = re.compile(r"banger:[0-9a-f]+:(bridge|pool)$")  # aliases: core/host/alias.h
-IP_FORWARD = "/proc/sys/net/ipv4/ip_forward"
-SHARED_SETS = re.compile(r"uplinks$|owner-")
 # What a guest looks like to an import: tests/integration/fake_kernel.py.
 BUILTIN = ["kernel/virtio_mmio.ko", "kernel/virtio_blk.ko", "kernel/virtio_console.ko", "kernel/ext4.ko"]
+CONFIG = """return {{ health_interval = 0, boot_timeout = '3m',
+  vm = {{ network = '{network}', vmm = '{vmm}', rootfs = '{rootfs}' }},
+  plugins = {{ bridge = {{ pool = 1 }}, stub = {{ isolate = false }} }}, plugin_dirs = {{ '{build}/tests/stub' }} }}
+"""
 
 
 class Killed(Exception):
@@ -26,35 +26,53 @@ class Killed(Exception):
 
 
 class Home:
-    def __init__(self, build, path):
-        self.build, self.path = build, path
+    def __init__(self, build, path, stack):
+        self.build, self.path, self.stack = build, path, stack
         self.daemon = self.client = None
         os.makedirs(path, exist_ok=True)
         with open(f"{path}/config.lua", "w", encoding="utf-8") as config:
-            config.write('return { vm = { network = "bridge", vmm = "stub" }, '
-                         'plugins = { bridge = { pool = 1 }, stub = { isolate = false } }, '
-                         f'plugin_dirs = {{ "{build}/tests/stub" }} }}\n')
+            config.write(CONFIG.format(build=build, network=stack.network, vmm=stack.vmm,
+                                       rootfs=stack.rootfs))
+
+    # -- What guests are made of -----------------------------------------------------------------
 
     def provide(self):
-        parts = f"{self.path}/parts"
+        parts = self.parts
         os.makedirs(f"{parts}/modules", exist_ok=True)
         subprocess.run([sys.executable, f"{HERE}/../integration/fake_kernel.py", f"{parts}/kernel"], check=True)
         for name in ("dep", "order", "builtin"):
             with open(f"{parts}/modules/modules.{name}", "w", encoding="utf-8") as file:
                 file.write("".join(f"{line}\n" for line in BUILTIN if name == "builtin"))
         subprocess.run(["mke2fs", "-q", "-t", "ext4", f"{parts}/root", "2M"], check=True, stdout=subprocess.DEVNULL)
-        self.call("kernel.import", {"vmlinuz": f"{parts}/kernel", "modules": f"{parts}/modules", "name": "fake"})
-        self.call("image.register", {"path": f"{parts}/root", "name": "tiny"})
+        if not self.stack.guests:
+            self.import_kernel("kernel")
+            self.register_image("image")
+
+    @property
+    def parts(self):
+        return f"{self.path}/parts"
+
+    def import_kernel(self, name):
+        self.call("kernel.import", {"vmlinuz": f"{self.parts}/kernel", "modules": f"{self.parts}/modules",
+                                    "name": name})
+
+    def register_image(self, name):
+        self.call("image.register", {"path": f"{self.parts}/root", "name": name})
+
+    def pin(self, name):
+        """As a client of ssh does."""
+        with open(f"{self.path}/state/ssh/known_hosts", "a", encoding="utf-8") as file:
+            file.write(f"{name} ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA0KDQoNCg0KDQoNCg0KDQoNCg0KDQoNCg0KDQoNCg0K\n")
 
     # -- The daemon ------------------------------------------------------------------------------
 
-    def open(self, failpoint=None, log=None):
+    def open(self, fault=None, log=None):
         """Killed: by its failpoint, before it was ready."""
         environment = dict(os.environ, BANGER_HOME=self.path)
-        if failpoint:
-            environment["BANGER_FAILPOINT"] = failpoint
+        if fault:
+            environment["BANGER_FAULT"] = fault
         if log:
-            environment["BANGER_FAILPOINT_LOG"] = log
+            environment["BANGER_FAULT_LOG"] = log
         ready, told = os.pipe()
         with open(f"{self.path}/bangerd.log", "ab") as errors:
             self.daemon = subprocess.Popen([f"{self.build}/bin/bangerd", "--ready-fd", str(told)], cwd="/",
@@ -66,10 +84,10 @@ class Home:
             self.reap()
             raise RuntimeError(f"bangerd did not start: {said}")
         self.client = Client(f"{self.path}/run/bangerd.sock")
-        self.client.socket.settimeout(PATIENCE_S)
+        self.client.socket.settimeout(self.stack.patience_s)
 
     def reap(self):
-        status = self.daemon.wait(PATIENCE_S)
+        status = self.daemon.wait(self.stack.patience_s)
         self.daemon = None
         if self.client:
             self.client.close()
@@ -91,90 +109,39 @@ class Home:
         if status != 0:
             raise RuntimeError(f"bangerd ended with {status}")
 
-    def scrub(self):
-        """After a round that left something: takes it away by force, so that the next one is its own."""
+    # -- By force --------------------------------------------------------------------------------
+
+    def save(self):
+        subprocess.run(["cp", "-a", "--sparse=always", f"{self.path}/state", f"{self.path}/parts/state"], check=True)
+
+    def restore(self):
+        """After a round that left something, so that the next one is its own."""
         if self.daemon:
-            self.close()
-        for pid, _ in self._processes():
+            self.daemon.kill()
+            try:
+                self.reap()
+            except Killed:
+                pass
+        for pid, _, _ in inventory.processes(self):
             os.kill(pid, signal.SIGKILL)
-        for name, _ in self._links(True):
-            subprocess.run(["ip", "link", "delete", name], check=True)
+        for link in json.loads(subprocess.run(["ip", "-j", "link"], check=True, capture_output=True).stdout):
+            if link["ifname"] not in inventory.OWN_LINKS:
+                subprocess.run(["ip", "link", "delete", link["ifname"]], check=True)
         subprocess.run(["nft", "flush", "ruleset"], check=True)
-        with open(IP_FORWARD, "w", encoding="ascii") as file:
+        with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as file:
             file.write("0\n")
-        for name in ("run/vms", "state/vms", "run/ip_forward.found"):
-            subprocess.run(["rm", "-rf", f"{self.path}/{name}"], check=True)
-        with sqlite3.connect(f"{self.path}/state/banger.db") as database:
-            for table in ("resources", "leases", "vms"):
-                database.execute(f"DELETE FROM {table}")
-        database.close()
+        if self.stack.in_testbed:
+            subprocess.run(["dmsetup", "remove_all"], check=True)
+        subprocess.run(["rm", "-rf", f"{self.path}/run", f"{self.path}/state"], check=True)
+        subprocess.run(["cp", "-a", "--sparse=always", f"{self.path}/parts/state", f"{self.path}/state"], check=True)
         self.open()
 
-    # -- What there is ---------------------------------------------------------------------------
+    # -- Its VM ----------------------------------------------------------------------------------
 
-    def _rows(self, query):
-        database = sqlite3.connect(f"file:{self.path}/state/banger.db?mode=ro", uri=True)
-        try:
-            return [" ".join(map(str, row)) for row in database.execute(query)]
-        finally:
-            database.close()
+    def vm(self):
+        """None: there is none (any more)."""
+        return next(iter(self.call("vm.list", {"all": True})), None)
 
-    def _processes(self):
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                folder = os.readlink(f"/proc/{pid}/cwd")  # a VMM's is its VM's run folder
-            except OSError:
-                continue
-            if folder.startswith(f"{self.path}/"):
-                yield int(pid), f"process {pid} in {folder}"
-
-    @staticmethod
-    def _links(network):
-        for link in _json("ip", "-j", "link", "show"):
-            alias = link.get("ifalias", "")
-            if alias.startswith("banger:") and (network or not SHARED.match(alias)):
-                yield link["ifname"], f"link {link['ifname']} ({alias})"
-
-    @staticmethod
-    def _rules(network):
-        for entry in _json("nft", "-j", "list", "ruleset")["nftables"]:
-            kind, what = next(iter(entry.items()))
-            if kind == "table" and network:
-                yield f"nft table {what['family']} {what['name']}"
-            if kind in ("set", "map") and not SHARED_SETS.match(what["name"]) and what.get("elem"):
-                yield f"nft {kind} {what['name']} has {what['elem']}"
-
-    def connected(self):
-        """(whether a VM has NAT, its published ports on this host, ip_forward)"""
-        nat, ports = False, []
-        for entry in _json("nft", "-j", "list", "ruleset")["nftables"]:
-            kind, what = next(iter(entry.items()))
-            if kind == "set" and what["name"] == "nat":
-                nat = bool(what.get("elem"))
-            if kind == "map" and what["name"] == "publish":
-                ports += [key["elem"]["val"]["concat"][2] for key, _ in what.get("elem", [])]
-        with open(IP_FORWARD, encoding="ascii") as file:
-            return nat, ports, int(file.read())
-
-    def held(self, vms=False, network=False):
-        """What is there of runs of VMs; with `vms` of VMs at all, with `network` of what they share."""
-        left = [f"journal: {row}" for row in self._rows("SELECT owner, kind, key, state FROM resources")]
-        left += [text for _, text in (*self._processes(), *self._links(network))]
-        left += self._rules(network)
-        left += [f"run folder {name}" for name in _list(f"{self.path}/run/vms")]
-        with open(IP_FORWARD, encoding="ascii") as file:
-            if file.read() != "0\n" or os.path.exists(f"{self.path}/run/ip_forward.found"):
-                left.append("ip_forward is not as it was found")
-        if vms:
-            left += [f"VM {row}" for row in self._rows("SELECT name, state FROM vms")]
-            left += [f"lease {row}" for row in self._rows("SELECT owner, pool, number FROM leases")]
-            left += [f"folder {name}" for name in _list(f"{self.path}/state/vms")]
-        return left
-
-
-def _json(*argv):
-    return json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)
-
-
-def _list(path):
-    return os.listdir(path) if os.path.isdir(path) else []
+    def state(self):
+        vm = self.vm()
+        return vm and vm["state"]

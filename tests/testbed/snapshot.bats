@@ -231,30 +231,3 @@ assert_no_device_left() {
   banger vm delete web
   assert_no_device_left
 }
-
-# places LOG: the numbers of the passes of host operations on snapshots.
-places() {
-  grep ' snapshot\.\(attach\|detach\)' "$1" | cut -d' ' -f1
-}
-
-@test "a daemon that is killed anywhere in attach and detach leaves nothing" {
-  snapshot_daemon "health_interval = 0"
-  stub_create web
-  banger daemon stop
-  log=$BATS_TEST_TMPDIR/passes
-  BANGER_FAILPOINT_LOG=$log banger vm start web
-  banger vm stop web
-  banger daemon stop
-  [ "$(places "$log" | wc -l)" -ge 5 ]
-  for number in $(places "$log"); do
-    BANGER_FAILPOINT=$number:kill banger vm start web && BANGER_FAILPOINT=$number:kill banger vm stop web || true
-    banger vm start web # by a daemon that has found what the killed one left
-    [ -b "$(device_of web)" ]
-    banger vm stop web
-    is "$(dmsetup ls)" "No devices found"
-    is "$(losetup --list --noheadings)" ""
-    banger daemon stop
-  done
-  banger vm delete web
-  assert_no_device_left
-}

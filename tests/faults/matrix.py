@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""matrix.py [STACK[/OPERATION]...]: the fault matrix, as TAP, with a table and a count at its end.
+
+BANGER_BUILD is a build by `make FAULTS=1`. Needs root, for namespaces. A test is an operation on a stack; as many
+run at a time as there are processors, each in namespaces of its own. FULL=1 plays all rounds (choose.py)."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.dont_write_bytecode = True
+from choose import NOT_HERE  # noqa: E402
+from operations import OPERATIONS  # noqa: E402
+from stacks import STACKS  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.path.realpath(os.environ.get("BANGER_BUILD", "build/faults"))
+FULL = os.environ.get("FULL", "") not in ("", "0")
+JOB_S = 7200 if FULL else 900
+ALONE = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
+
+# What one worker plays in turn, the longest first; on dm-snapshot one machine has all.
+JOBS = [("stub", "start"), ("qemu", "start"), ("dm-snapshot", "start stop delete daemon-take-up daemon-clean-up"),
+        ("qemu", "stop kill restart delete"), ("stub", "stop delete kill restart run"),
+        ("stub", "set-on set-off set create daemon-take-up"),
+        ("qemu", "set-on daemon-take-up daemon-clean-up daemon-stop"),
+        ("stub", "daemon-clean-up daemon-stop network-remove image-register image-delete kernel-import kernel-delete")]
+
+
+class Tap:
+    """From any thread."""
+
+    def __init__(self, count):
+        self.lock, self.number, self.failed = threading.Lock(), 0, 0
+        print(f"1..{count}", flush=True)
+
+    def say(self, good, name, comments=()):
+        with self.lock:
+            self.number += 1
+            self.failed += not good
+            print(f"{'ok' if good else 'not ok'} {self.number} {name}", flush=True)
+            for line in comments:
+                print(f"#   {line}", flush=True)
+
+
+def why_not(stack):
+    """The reason why a stack cannot be had here; "": it can."""
+    if os.getuid() != 0 or subprocess.run([*ALONE, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        return "namespaces need root here"
+    if STACKS[stack].in_testbed:
+        told = subprocess.run([f"{HERE}/../testbed/machine.py", "--check"], env=dict(os.environ, BUILD=BUILD),
+                              capture_output=True, text=True, check=False)
+        return " ".join(told.stderr.split()[-20:]) if told.returncode else ""
+    return ""
+
+
+def make_guests(home):
+    """A kernel and an image that boot: made here, where there is a network. Downloads are kept."""
+    os.makedirs(home, exist_ok=True)
+    subprocess.run(["rm", "-rf", f"{home}/state", f"{home}/run"], check=True)
+    environment = dict(os.environ, BANGER_HOME=home)
+    for command in ("kernel import --deb linux-image-cloud-amd64 --name kernel", "image build tiny --name image",
+                    "daemon stop"):
+        subprocess.run([f"{BUILD}/bin/banger", *command.split()], env=environment, check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def command_of(stack, home, names):
+    worker = [*ALONE, sys.executable, f"{HERE}/worker.py", stack, home, *names]
+    return [f"{HERE}/../testbed/machine.py", " ".join(worker)] if STACKS[stack].in_testbed else worker
+
+
+class Matrix:
+    def __init__(self, jobs):
+        self.jobs = jobs
+        self.lock = threading.Lock()
+        self.rows = []  # what workers print
+        self.tap = Tap(sum(len(names) for _, names in jobs) + 1)
+
+    def play(self, stack, names, home):
+        environment = dict(os.environ, BANGER_BUILD=BUILD, BUILD=BUILD, BANGER_FULL=str(int(FULL)),
+                           TESTBED_TIMEOUT=str(JOB_S))
+        told = []
+        process = subprocess.Popen(command_of(stack, home, names), env=environment, text=True,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        guard = threading.Timer(JOB_S, process.terminate)
+        guard.start()
+        rows = {name: [] for name in names}
+        for line in process.stdout:
+            try:
+                row = json.loads(line)
+                rows[row["operation"]].append(row)
+            except ValueError:
+                told.append(line.rstrip())
+        status = process.wait()
+        guard.cancel()
+        for name in names:
+            # A worker that ended early ended in the last operation that it has told of, or before the first.
+            self.judge(stack, name, rows[name], told[-30:] if status else [])
+        with self.lock:
+            self.rows += [row for name in names for row in rows[name]]
+
+    def judge(self, stack, name, rows, told):
+        counts = ", ".join(f"{row['runs']} {row['mode']}" for row in rows)
+        wrong = [text for row in rows for text in row["wrong"]]
+        self.tap.say(rows and not wrong and not told, f"faults: {stack} {name}: {counts or 'nothing'}", wrong + told)
+
+    def serve(self, homes):
+        while True:
+            with self.lock:
+                if not self.jobs:
+                    return
+                stack, names = self.jobs.pop(0)
+            reason = why_not(stack)
+            if reason:
+                for name in names:
+                    self.tap.say(True, f"faults: {stack} {name} # skip {reason}")
+            else:
+                self.play(stack, names, homes[STACKS[stack].guests])
+
+
+def listed_places():
+    told = subprocess.run([f"{BUILD}/bin/bangerd", "--failpoints"], check=True, capture_output=True, text=True).stdout
+    return {line.split()[1] for line in told.splitlines()}
+
+
+def print_table(rows):
+    print(f"# {'stack':12} {'operation':16} {'places':>6} {'runs':>5} {'leaks':>5} {'seconds':>7}")
+    for stack in STACKS:
+        for name in OPERATIONS:
+            of = [row for row in rows if (row["stack"], row["operation"]) == (stack, name)]
+            if of:
+                places = set().union(*(row["places"] for row in of))
+                print(f"# {stack:12} {name:16} {len(places):6} {sum(row['runs'] for row in of):5} "
+                      f"{sum(len(row['wrong']) for row in of):5} {sum(row['seconds'] for row in of):7.1f}")
+
+
+def select(wanted):
+    for stack, names in JOBS:
+        chosen = [name for name in names.split() if not wanted or stack in wanted or f"{stack}/{name}" in wanted]
+        if chosen:
+            yield stack, chosen
+
+
+def main():
+    matrix = Matrix(list(select(sys.argv[1:])))
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="faults.") as folder:
+        homes = {False: f"{folder}/home", True: f"{BUILD}/home"}
+        if any(STACKS[stack].guests for stack, _ in matrix.jobs):
+            make_guests(homes[True])
+        threads = [threading.Thread(target=matrix.serve, args=(homes,)) for _ in range(max(2, os.cpu_count()))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    struck = {place for row in matrix.rows for place in row["places"]}
+    missed = listed_places() - struck
+    unexplained = sorted(place for place in missed if not NOT_HERE.match(place))
+    matrix.tap.say(bool(sys.argv[1:]) or not unexplained, "faults: every failpoint is struck, or it is said why not",
+                   [] if sys.argv[1:] else unexplained)
+    print_table(matrix.rows)
+    if not sys.argv[1:]:
+        print(f"# not struck: {' '.join(sorted(missed)) or 'none'}")
+    print(f"# {time.monotonic() - began:.0f} s")
+    print(f"{len(struck)} failpoints, {sum(row['runs'] for row in matrix.rows)} runs, "
+          f"{sum(len(row['wrong']) for row in matrix.rows)} leaks")
+    return 1 if matrix.tap.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a VM stands on, a row each: which providers, and what a guest is made of.
+
+`guests` are real: a kernel and an image that boot, made by matrix.py outside, where there is a network.
+Else both only look like it, so that a round takes a fraction of a second."""
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Stack:
+    vmm: str
+    rootfs: str
+    guests: bool = False
+    network: str = "bridge"
+    spec: dict = field(default_factory=dict)
+    in_testbed: bool = False
+    patience_s: int = 60  # what has not come by then never will
+
+
+STACKS = {
+    "stub": Stack("stub", "copy"),
+    "qemu": Stack("qemu", "copy", guests=True, spec={"memory_mib": 128, "disk_mib": 256}, patience_s=240),
+    "dm-snapshot": Stack("stub", "dm-snapshot", network="user", spec={"nat": False, "publish": []}, in_testbed=True,
+                         patience_s=240),
+}

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""worker.py STACK HOME OPERATION[:MODE]...: plays their rounds, and prints a line of JSON for each mode.
+
+Runs as root in namespaces of its own (matrix.py makes them): HOME becomes a file system in memory, with what the
+folder had; the network has an uplink that leads nowhere; and whatever it starts ends with it."""
+import json
+import os
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True  # nothing generated in the tree
+import choose  # noqa: E402
+import inventory  # noqa: E402
+from host import Home  # noqa: E402
+from operations import OPERATIONS, clear, create_and_start  # noqa: E402
+from rounds import MODES, Rounds  # noqa: E402
+from stacks import STACKS  # noqa: E402
+
+NETWORK = """
+ip link set lo up
+ip link add uplink0 type veth peer name inet0
+ip address add 10.99.0.1/24 dev uplink0
+ip link set uplink0 up
+ip link set inet0 up
+ip route add default via 10.99.0.2
+"""
+
+
+def run(*argv):
+    subprocess.run(argv, check=True)
+
+
+def make_network():
+    for line in NETWORK.strip().splitlines():
+        run(*line.split())
+    with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as file:
+        file.write("0\n")
+
+
+def make_home(path):
+    template = f"{path}.given"
+    run("mount", "--make-rprivate", "/")
+    os.makedirs(path, exist_ok=True)
+    os.makedirs(template, exist_ok=True)
+    run("mount", "--bind", path, template)
+    run("mount", "-t", "tmpfs", "-o", "mode=700,size=90%", "home", path)
+    run("cp", "-a", "--sparse=always", f"{template}/.", path)
+
+
+def warm_up(home):
+    """What the first VM ever makes, such as a key, is there before anything is compared."""
+    create_and_start(home)
+    home.pin("a.stranger")
+    clear(home, True)
+    pristine = inventory.take(home)
+    home.close()
+    home.save()
+    home.open()
+    return pristine
+
+
+def play(home, stack, name, modes, pristine, full):
+    """The rows of `pairs` need those of `kill`."""
+    rounds = Rounds(home, OPERATIONS[name])
+    rows = rounds.learn(pristine)
+    for mode in MODES:
+        targets = choose.singles(mode, rows, stack, name, full)
+        if mode == "again":
+            targets = list(choose.pairs(rounds.reconciles, stack, full))
+        if mode in modes and targets:
+            print(json.dumps(dict(rounds.run(mode, targets), stack=stack, operation=name)), flush=True)
+
+
+def main():
+    stack, path, *jobs = sys.argv[1:]
+    make_network()
+    make_home(path)
+    home = Home(os.environ["BANGER_BUILD"], path, STACKS[stack])
+    home.open()
+    home.provide()
+    pristine = warm_up(home)
+    for job in jobs:
+        name, _, mode = job.partition(":")
+        modes = (mode,) if mode else MODES if name in ("start", "stop") else [m for m in MODES if m != "again"]
+        play(home, stack, name, modes, pristine, os.environ.get("BANGER_FULL") == "1")
+    home.close()
+
+
+if __name__ == "__main__":
+    main()
