@@ -194,7 +194,11 @@ int staging_delete(const struct image_context *context, enum staging_kind kind, 
     if (row < 0) {
         return -1;
     }
-    return remove_folders(context->store, row, final, err);
+    if (remove_folders(context->store, row, final, err) < 0) {
+        (void)error_prefix(err, "the %s is deleted, but not its files: ", kind_names[kind]);
+        return error_hint(err, "the daemon's next start (banger daemon stop) tries again");
+    }
+    return 0;
 }
 
 /* -- After a crash ----------------------------------------------------------------------------- */
