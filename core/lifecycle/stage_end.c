@@ -16,6 +16,7 @@
 #define KILL_WAIT_MS 30000 /* a signalled VMM: what the earlier system gave it */
 #define ASK_TIMEOUT_MS 2000
 #define ASK_AGAIN_MS 1000
+#define ASK_SOON_MS 100 /* while nobody has taken the request on */
 
 /* Waits for the VMM's end. 0 it ended, 1 it did not in time. */
 static int wait_for_end(struct operation *op, int64_t ms, banger_error *err)
@@ -65,32 +66,36 @@ static bool ask_agent(struct operation *op, deadline until)
     return !live_is_running(op->engine, op->vm.id); /* it ended so fast that no answer came */
 }
 
-/* For when the agent cannot be reached. */
-static void ask_vmm(struct operation *op)
+/* For when the agent cannot be reached. Whether the request was taken on; a failure is told once. */
+static bool ask_vmm(struct operation *op, bool tell)
 {
     banger_error err = BANGER_ERROR_INIT;
     if (op->vmm == NULL) {
-        operation_info(op, "the guest cannot be asked to end: its vmm plugin is not loaded");
+        (void)error_set(&err, BANGER_EUNSUPPORTED, "its vmm plugin is not loaded");
     } else if (dispatch_provider(op->scope, op->vmm, "request_stop",
-                                 op->vmm->plugin->vmm->request_stop, ASK_TIMEOUT_MS, &err) < 0) {
+                                 op->vmm->plugin->vmm->request_stop, ASK_TIMEOUT_MS, &err) == 0) {
+        return true;
+    }
+    if (tell) {
         operation_info(op, "the guest cannot be asked to end: %s", err.message);
     }
+    return false;
 }
 
 /* The agent is asked again and again: an init that has only just been executed does not handle the
- * signal yet that it is asked by, and PID 1 loses such a signal (kill(2)). As wait_for_end. */
+ * signal yet that it is asked by, and PID 1 loses such a signal (kill(2)). So is a VMM until it has taken the
+ * request on: one that was started a moment ago may not listen yet. As wait_for_end. */
 static int ask_until_ended(struct operation *op, deadline until, banger_error *err)
 {
-    if (!ask_agent(op, until)) {
-        ask_vmm(op);
-    }
+    bool taken = ask_agent(op, until) || ask_vmm(op, true);
     for (;;) {
         int64_t left = deadline_left_ms(until);
-        int ended = wait_for_end(op, left < ASK_AGAIN_MS ? left : ASK_AGAIN_MS, err);
-        if (ended <= 0 || left <= ASK_AGAIN_MS) {
+        int64_t pause = taken ? ASK_AGAIN_MS : ASK_SOON_MS;
+        int ended = wait_for_end(op, left < pause ? left : pause, err);
+        if (ended <= 0 || left <= pause) {
             return ended;
         }
-        (void)ask_agent(op, until);
+        taken = ask_agent(op, until) || taken || ask_vmm(op, false);
     }
 }
 
