@@ -18,6 +18,7 @@ $(foreach p,$(PLUGIN_TESTS),$(eval $(call plugin_test_rule,$(p),$(firstword $(su
 
 # The fake host's own test.
 $(BUILD)/tests/test_fake_host: tests/unit/test_fake_host.c $(FAKE_HOST) include/banger/test.h
+	@mkdir -p $(@D)
 	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) -D_GNU_SOURCE -Iinclude $< $(FAKE_HOST) \
 	  $(BASE_LDFLAGS) -ljansson -lcmocka -o $@
 
