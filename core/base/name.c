@@ -74,6 +74,43 @@ int name_check_artifact(const char *what, const char *name, banger_error *err)
         what, show(name).text, NAME_MAX_LENGTH);
 }
 
+#define PLUGIN_NAME_MAX 31
+#define PACKAGE_NAME_MAX 128
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define DIGITS "0123456789"
+
+int name_check_plugin(const char *what, const char *name, banger_error *err)
+{
+    size_t length = strnlen(name, PLUGIN_NAME_MAX + 1);
+    bool good = length >= 1 && length <= PLUGIN_NAME_MAX && name[0] >= 'a' && name[0] <= 'z' &&
+                strspn(name, LOWER DIGITS "-") == length;
+    if (good && strcmp(name, "core") == 0) {
+        return error_set(err, BANGER_EINVALID, "invalid %s 'core': it is the core's own", what);
+    }
+    if (good) {
+        return 0;
+    }
+    return error_set(
+        err, BANGER_EINVALID,
+        "invalid %s '%s': use a lower-case letter, then at most %d lower-case letters, "
+        "digits and '-'",
+        what, show(name).text, PLUGIN_NAME_MAX - 1);
+}
+
+int name_check_package(const char *name, banger_error *err)
+{
+    size_t length = strlen(name);
+    if (length >= 2 && length <= PACKAGE_NAME_MAX && strspn(name, LOWER DIGITS "+.-") == length &&
+        strchr("+.-", name[0]) == NULL) {
+        return 0;
+    }
+    (void)error_set(err, BANGER_EINVALID,
+                    "invalid package name '%s': use lower-case letters, digits, '+', '-' and '.', "
+                    "with a letter or digit first",
+                    show(name).text);
+    return error_hint(err, "for a file give its path: --deb ./linux-image.deb");
+}
+
 static bool has_control(const char *text)
 {
     for (; *text != '\0'; text++) {

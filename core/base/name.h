@@ -18,6 +18,12 @@
 int name_check_label(const char *what, const char *name, banger_error *err);
 /* [A-Za-z0-9][A-Za-z0-9._-]*, 1 to 63 bytes. Images, kernels, providers. */
 int name_check_artifact(const char *what, const char *name, banger_error *err);
+/* [a-z][a-z0-9-]*, 1 to 31 bytes, and not "core", whose rows of the journal are the core's own. Plugins,
+ * capabilities. */
+int name_check_plugin(const char *what, const char *name, banger_error *err);
+/* A Debian package (Debian Policy 5.6.7): [a-z0-9][a-z0-9+.-]+, 2 to 128 bytes. So it is no option of a
+ * command and no path either. */
+int name_check_package(const char *name, banger_error *err);
 /* An absolute path without "..", empty or "." components, NUL, newline or other control characters;
  * shorter than PATH_MAX. */
 int name_check_path(const char *what, const char *path, banger_error *err);

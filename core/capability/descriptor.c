@@ -2,15 +2,11 @@
 #include "descriptor.h"
 
 #include "base/cleanup.h"
+#include "base/name.h"
 #include "base/str.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-#define PLUGIN_NAME_MAX 31
-
-/* Owner of the core's own journal rows: a plugin of that name could release them. */
-#define RESERVED_NAME "core"
 
 static int check_identity(const struct banger_plugin *given, banger_error *err)
 {
@@ -43,22 +39,7 @@ static int check_size(const char *what, uint32_t size, size_t least, banger_erro
 
 int descriptor_check_name(const char *name, banger_error *err)
 {
-    size_t length = name != NULL ? strnlen(name, PLUGIN_NAME_MAX + 1) : 0;
-    bool good = length >= 1 && length <= PLUGIN_NAME_MAX && name[0] >= 'a' && name[0] <= 'z';
-    for (size_t i = 0; good && i < length; i++) {
-        good = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9') ||
-               name[i] == '-';
-    }
-    if (!good) {
-        return error_set(err, BANGER_EINVALID,
-                         "its name '%.*s' is not allowed: use a lower-case letter, then at most %d "
-                         "letters, digits and '-'",
-                         PLUGIN_NAME_MAX + 1, str_or(name, ""), PLUGIN_NAME_MAX - 1);
-    }
-    if (strcmp(name, RESERVED_NAME) == 0) {
-        return error_set(err, BANGER_EINVALID, "its name '%s' is the core's own", name);
-    }
-    return 0;
+    return name_check_plugin("name of a plugin", str_or(name, ""), err);
 }
 
 /* Functions that a provider cannot do without. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/cleanup.h"
+#include "base/name.h"
 #include "base/str.h"
 #include "cli/artifact.h"
 #include "cli/each.h"
@@ -14,14 +15,8 @@ static int add_deb(struct cli *cli, json_t *params, banger_error *err)
     if (strchr(deb, '/') != NULL || str_ends(deb, ".deb")) {
         return artifact_add_path(cli, params, "deb", "deb_file", err);
     }
-    /* Debian Policy 5.6.7 */
-    size_t good = strspn(deb, "abcdefghijklmnopqrstuvwxyz0123456789+-.");
-    if (deb[good] != '\0' || good < 2 || strchr("+-.", deb[0]) != NULL) {
-        (void)error_set(err, BANGER_EINVALID,
-                        "invalid package name '%s': use lower-case letters, digits, '+', '-' and "
-                        "'.', with a letter or digit first",
-                        deb);
-        return error_hint(err, "a file's name ends in .deb or has a '/' in it");
+    if (name_check_package(deb, err) < 0) {
+        return -1;
     }
     return json_object_set_new(params, "deb", json_string(deb));
 }

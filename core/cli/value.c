@@ -13,8 +13,7 @@
 #define MIB (INT64_C(1) << 20)
 #define TIB (INT64_C(1) << 40)
 #define HOUR_MS (INT64_C(3600) * 1000)
-#define USER_MAX 32        /* useradd(8) */
-#define PLUGIN_NAME_MAX 31 /* share/doc/plugins.md */
+#define USER_MAX 32 /* useradd(8) */
 #define HOST_SUFFIX ".vm"
 
 typedef int (*check_fn)(const char *what, const char *text, banger_error *err);
@@ -172,20 +171,6 @@ static int check_user(const char *what, const char *text, banger_error *err)
                      what, text, USER_MAX);
 }
 
-static int check_plugin_name(const char *what, const char *text, banger_error *err)
-{
-    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    if (islower((unsigned char)text[0]) && text[length] == '\0' && length <= PLUGIN_NAME_MAX &&
-        !str_equal(text, "core")) {
-        return 0;
-    }
-    return error_set(
-        err, BANGER_EINVALID,
-        "invalid %s '%s': use a lower-case letter, then at most %d letters, digits and "
-        "'-'; 'core' is taken",
-        what, text, PLUGIN_NAME_MAX - 1);
-}
-
 static int check_word(const char *what, const char *text, banger_error *err)
 {
     if (text[0] != '\0') {
@@ -251,7 +236,7 @@ static const struct value_type types[] = {
     [VALUE_KERNEL] = {name_check_artifact, {.list = "kernel list"}},
     [VALUE_NEW_KERNEL] = {name_check_artifact, {0}},
     [VALUE_PLUGIN] = {name_check_artifact, {.list = "plugin list"}},
-    [VALUE_NEW_PLUGIN] = {check_plugin_name, {0}},
+    [VALUE_NEW_PLUGIN] = {name_check_plugin, {0}},
     [VALUE_VMM] = {name_check_artifact, {.words = WORDS("auto", "firecracker", "qemu")}},
     [VALUE_ROOTFS] = {name_check_artifact,
                       {.words = WORDS("auto", "copy", "dm-snapshot", "reflink")}},

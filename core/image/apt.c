@@ -40,20 +40,6 @@ static void apt_package_free(struct apt_package *package)
     *package = (struct apt_package){0};
 }
 
-/* deb-control(5): Package. So it is no option and no path either. */
-static int name_check(const char *name, banger_error *err)
-{
-    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
-    if (length < 2 || length > 128 || name[length] != '\0' || strchr("+.-", name[0]) != NULL) {
-        (void)error_set(err, BANGER_EINVALID,
-                        "invalid package name '%.140s': use a-z, 0-9, +, - and ., starting with a "
-                        "letter or digit",
-                        name);
-        return error_hint(err, "for a file give its path: --deb ./linux-image.deb");
-    }
-    return 0;
-}
-
 static int not_known(const char *name, banger_error *err)
 {
     (void)error_set(err, BANGER_ENOTFOUND, "apt knows no package %s", name);
@@ -85,7 +71,7 @@ static int package_parse(const char *name, const char *text, struct apt_package 
 static int package_show(struct staging *staging, const char *name, struct apt_package *package,
                         banger_error *err)
 {
-    if (name_check(name, err) < 0) {
+    if (name_check_package(name, err) < 0) {
         return -1;
     }
     AUTO_BUF struct buf text = BUF_INIT;

@@ -43,6 +43,12 @@ static void check_accepted_names(const char *text)
     if (name_check_artifact("name", text, NULL) == 0) {
         want(text[0] != '.' && text[0] != '-' && strpbrk(text, "/ \n\"'\\=;{}$") == NULL);
     }
+    if (name_check_plugin("name", text, NULL) == 0) {
+        want(strcmp(text, "core") != 0 && name_check_artifact("name", text, NULL) == 0);
+    }
+    if (name_check_package(text, NULL) == 0) {
+        want(text[0] != '-' && strpbrk(text, "/=: \n") == NULL); /* no option, path or version */
+    }
     if (name_check_boot_arg(text, NULL) == 0) {
         for (size_t i = 0; i < length; i++) {
             want((unsigned char)text[i] > 0x20 && (unsigned char)text[i] < 0x7f);
@@ -106,6 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int64_t value = 0;
     expect(name_check_label("name", text, &err), &err);
     expect(name_check_artifact("name", text, &err), &err);
+    expect(name_check_plugin("name", text, &err), &err);
+    expect(name_check_package(text, &err), &err);
     expect(name_check_path("path", text, &err), &err);
     expect(name_check_boot_arg(text, &err), &err);
     expect(name_check_env(text, &err), &err);

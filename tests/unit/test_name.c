@@ -72,6 +72,30 @@ static void artifacts(void **state)
     refuses(name_check_artifact, bad, COUNT_OF(bad));
 }
 
+static int package(const char *what, const char *value, banger_error *err)
+{
+    (void)what;
+    return name_check_package(value, err);
+}
+
+static void plugins_and_packages(void **state)
+{
+    (void)state;
+    const char *const good_plugins[] = {"a", "file-sync", "x2-", of_length(31)};
+    const char *const bad_plugins[] = {"",    "-a",  "2a",  "A",  "a_b",
+                                       "a.b", "a b", "a\n", "..", of_length(32)};
+    accepts(name_check_plugin, good_plugins, COUNT_OF(good_plugins));
+    refuses(name_check_plugin, bad_plugins, COUNT_OF(bad_plugins));
+    banger_error err = BANGER_ERROR_INIT;
+    assert_int_equal(name_check_plugin("plugin", "core", &err), -1);
+    assert_string_equal(err.message, "invalid plugin 'core': it is the core's own");
+    const char *const good_packages[] = {"g++", "libc6", "linux-image-6.1.0-56-cloud-amd64", "0a"};
+    const char *const bad_packages[] = {"",    "a",  "-o",   "./a",   "a/b",     "Linux Image",
+                                        "a;b", "+a", "a\nb", "a=1.0", "a:amd64", of_length(129)};
+    accepts(package, good_packages, COUNT_OF(good_packages));
+    refuses(package, bad_packages, COUNT_OF(bad_packages));
+}
+
 static void paths(void **state)
 {
     (void)state;
@@ -259,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels),
         cmocka_unit_test(artifacts),
+        cmocka_unit_test(plugins_and_packages),
         cmocka_unit_test(paths),
         cmocka_unit_test(pairs_and_arguments),
         cmocka_unit_test(message_shows_the_value_safely),

@@ -157,7 +157,7 @@ static void names_are_checked(void **state)
         "", "Nat", "1nat", "na t", "nat_", "-nat", "a234567890123456789012345678901x", NULL};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         const struct banger_plugin plugin = PLUGIN(wrong[i]);
-        refused(*state, &plugin, NULL, BANGER_EINVALID, "is not allowed");
+        refused(*state, &plugin, NULL, BANGER_EINVALID, "use a lower-case letter");
     }
     const struct banger_plugin core = PLUGIN("core");
     refused(*state, &core, NULL, BANGER_EINVALID, "is the core's own");
