@@ -2,6 +2,7 @@
 #include "loader.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "capability/descriptor.h"
 #include "capability/map.h"
@@ -12,16 +13,15 @@
 #include <string.h>
 
 #define SUFFIX ".so"
+#define BROKEN_NAME_MAX 24 /* with a number behind it still a plugin's */
 
-/* Whether the policy of the plugin that is named like the file switches it off: then not even its
- * constructors run. */
-static bool file_disabled(const char *path, const json_t *policies)
+/* What the file's plugin is called, as a rule. New. */
+static char *stem_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     const char *base = slash != NULL ? slash + 1 : path;
     size_t length = strlen(base) - (str_ends(base, SUFFIX) ? strlen(SUFFIX) : 0);
-    AUTO_FREE char *name = str_format("%.*s", (int)length, base);
-    return policy_disables(json_object_get(policies, name));
+    return str_format("%.*s", (int)length, base);
 }
 
 static const json_t *policy_of(const struct loader *loader, const char *name)
@@ -71,31 +71,99 @@ static int load_here(const struct loader *loader, const char *path, const char *
     return isolate != NULL ? load_isolated(loader, path, isolate, err) : -1;
 }
 
-/* A stranger's file is not mapped here before the site has said so, under the plugin's name. */
-static int load_elsewhere(const struct loader *loader, const char *path, const char *target,
+/* A stranger's file is not mapped here before the site has said so, under the plugin's name, which is given
+ * as soon as it is known. */
+static int load_elsewhere(const struct loader *loader, const char *path, char **name,
                           banger_error *err)
 {
-    struct isolate *isolate = open_isolated(loader, target, err);
+    AUTO_FREE char *target = plugin_file_find(path, err);
+    struct isolate *isolate = target != NULL ? open_isolated(loader, target, err) : NULL;
     if (isolate == NULL) {
         return -1;
     }
-    if (policy_isolates(policy_of(loader, isolate_plugin(isolate)->name), true)) {
+    *name = xstrdup(isolate_plugin(isolate)->name);
+    if (policy_isolates(policy_of(loader, *name), true)) {
         return load_isolated(loader, path, isolate, err);
     }
     isolate_close(isolate);
     return load_here(loader, path, target, false, err);
 }
 
-int loader_load_file(const struct loader *loader, const char *path, banger_error *err)
+/* -- Strangers that cannot be used ---------------------------------------------------------------- */
+
+/* What a plugin could be called that is in this file. New. */
+static char *name_of_file(const char *path)
 {
-    if (file_disabled(path, loader->policies)) {
+    AUTO_FREE char *stem = stem_of(path);
+    struct buf name = BUF_INIT;
+    for (const char *at = stem; *at != '\0' && name.length < BROKEN_NAME_MAX; at++) {
+        char letter = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
+        bool is_letter = letter >= 'a' && letter <= 'z';
+        bool is_digit = letter >= '0' && letter <= '9';
+        if (is_letter || name.length > 0) {
+            buf_append(&name, is_letter || is_digit ? &letter : "-", 1);
+        }
+    }
+    if (name.length == 0) {
+        buf_puts(&name, "plugin");
+    }
+    return buf_steal(&name);
+}
+
+/* One that nothing is called yet. New. */
+static char *free_name(const struct registry *registry, char *name)
+{
+    if (registry_find(registry, name) == NULL) {
+        return name;
+    }
+    AUTO_FREE char *taken = name;
+    for (int number = 2;; number++) {
+        AUTO_FREE char *other = str_format("%s-%d", taken, number);
+        if (registry_find(registry, other) == NULL) {
+            return STEAL(other);
+        }
+    }
+}
+
+/* It is there all the same: who looks for it finds the reason, and its policy says what that means. */
+static int load_broken(const struct loader *loader, const char *path, const char *name,
+                       const banger_error *why, banger_error *err)
+{
+    bool is_known = name != NULL && registry_find(loader->registry, name) == NULL;
+    AUTO_FREE char *called =
+        free_name(loader->registry, is_known ? xstrdup(name) : name_of_file(path));
+    log_error("%s; '%s' is broken", why->message, called);
+    return registry_add_broken(loader->registry, called, path, policy_of(loader, called), why, err);
+}
+
+static int load_strange(const struct loader *loader, const char *path, banger_error *err)
+{
+    AUTO_FREE char *name = NULL;
+    banger_error why = BANGER_ERROR_INIT;
+    if (load_elsewhere(loader, path, &name, &why) == 0) {
         return 0;
     }
+    (void)error_prefix(&why, "plugin %s: ", path);
+    return load_broken(loader, path, name, &why, err);
+}
+
+/* -- Files and folders ---------------------------------------------------------------------------- */
+
+static int load_bundled(const struct loader *loader, const char *path, banger_error *err)
+{
     AUTO_FREE char *target = plugin_file_find(path, err);
-    int result = target == NULL    ? -1
-                 : loader->bundled ? load_here(loader, path, target, true, err)
-                                   : load_elsewhere(loader, path, target, err);
-    return result < 0 ? error_prefix(err, "plugin %s: ", path) : 0;
+    return target != NULL && load_here(loader, path, target, true, err) == 0
+               ? 0
+               : error_prefix(err, "plugin %s: ", path);
+}
+
+int loader_load_file(const struct loader *loader, const char *path, banger_error *err)
+{
+    AUTO_FREE char *stem = stem_of(path);
+    if (policy_disables(policy_of(loader, stem))) {
+        return 0; /* then not even its constructors run */
+    }
+    return loader->bundled ? load_bundled(loader, path, err) : load_strange(loader, path, err);
 }
 
 static int is_plugin_file(const struct dirent *entry)

@@ -17,8 +17,9 @@ struct loader {
     bool bundled; /* ours: in our process, where neither the plugin nor a policy asks otherwise */
 };
 
-/* Loads every *.so of the folder, by name. A plugin whose policy says enabled=false is passed over. One that
- * cannot be loaded fails the call, naming it. */
+/* Loads every *.so of the folder, by name. A plugin whose policy says enabled=false is passed over. One of ours that
+ * cannot be loaded fails the call, naming it; a stranger is registered as a broken one, under its name or
+ * that of its file. */
 int loader_load_dir(const struct loader *loader, const char *dir, banger_error *err);
 int loader_load_file(const struct loader *loader, const char *path, banger_error *err);
 

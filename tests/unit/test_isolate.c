@@ -368,18 +368,42 @@ static void policy_can_let_it_pass(void **state)
     assert_int_equal(atomic_load(&calm_runs), 1);
 }
 
-static void start_can_refuse_and_crash(void **state)
+/* It is there, as a broken one. */
+static void loads_broken(const struct world *world, const char *name, const char *policies,
+                         const char *called, const char *why)
 {
-    struct world *world = *state;
     banger_error err = BANGER_ERROR_INIT;
-    assert_int_equal(
-        load_from(world->registry, "hostile", "{\"hostile\":{\"start\":\"kill-daemon\"}}", &err),
-        -1);
-    assert_non_null(strstr(err.message, "start: kill: Operation not permitted"));
-    assert_int_equal(
-        load_from(world->registry, "hostile", "{\"hostile\":{\"start\":\"segfault\"}}", &err), -1);
-    assert_non_null(strstr(err.message, "start: its process was ended by signal 11"));
-    assert_null(registry_find(world->registry, "hostile"));
+    if (load_from(world->registry, name, policies, &err) < 0) {
+        fail_msg("%s", err.message);
+    }
+    const struct capability *capability = registry_find(world->registry, called);
+    assert_non_null(capability);
+    assert_non_null(capability->broken);
+    if (strstr(capability->broken->message, why) == NULL) {
+        fail_msg("got '%s', expected '%s'", capability->broken->message, why);
+    }
+}
+
+static void start_can_refuse(void **state)
+{
+    const struct world *world = *state;
+    loads_broken(world, "hostile", "{\"hostile\":{\"start\":\"kill-daemon\"}}", "hostile",
+                 "start: kill: Operation not permitted");
+    loads_broken(world, "hostile", "{\"hostile\":{\"start\":\"segfault\"}}", "hostile-2",
+                 "a capability named 'hostile' is loaded already");
+}
+
+static void start_can_crash(void **state)
+{
+    const struct world *world = *state;
+    loads_broken(world, "hostile", "{\"hostile\":{\"start\":\"segfault\"}}", "hostile",
+                 "start: its process was ended by signal 11");
+    struct scope *scope = scope_of(world, "", "", "");
+    banger_error err = BANGER_ERROR_INIT;
+    assert_int_equal(dispatch_hook(scope, HOOK_CHECK, &err), -1);
+    assert_non_null(strstr(err.message, "capability 'hostile' is broken: plugin /"));
+    assert_int_equal(dispatch_hook(scope, HOOK_PREPARE, &err), 0);
+    scope_unref(scope);
 }
 
 static void stop_can_crash(void **state)
@@ -391,21 +415,11 @@ static void stop_can_crash(void **state)
 
 static void loading_can_end_badly(void **state)
 {
-    struct world *world = *state;
-    static const struct {
-        const char *name;
-        const char *why;
-    } rows[] = {
-        {"constructor", "it cannot be loaded: its process was ended by signal 6 (SIGABRT)"},
-        {"wild_descriptor", "it cannot be loaded: its process was ended by signal 11 (SIGSEGV)"},
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        banger_error err = BANGER_ERROR_INIT;
-        assert_int_equal(load_from(world->registry, rows[i].name, "{}", &err), -1);
-        if (strstr(err.message, rows[i].why) == NULL) {
-            fail_msg("got '%s', expected '%s'", err.message, rows[i].why);
-        }
-    }
+    const struct world *world = *state;
+    loads_broken(world, "constructor", "{}", "constructor",
+                 "it cannot be loaded: its process was ended by signal 6 (SIGABRT)");
+    loads_broken(world, "wild_descriptor", "{}", "wild-descriptor",
+                 "it cannot be loaded: its process was ended by signal 11 (SIGSEGV)");
 }
 
 static void loading_ends_in_time(void **state)
@@ -506,7 +520,8 @@ int main(void)
         TEST(every_hook_can_crash),
         TEST(every_function_of_a_provider_can_crash),
         TEST(policy_can_let_it_pass),
-        TEST(start_can_refuse_and_crash),
+        TEST(start_can_refuse),
+        TEST(start_can_crash),
         TEST(stop_can_crash),
         TEST(loading_can_end_badly),
         TEST(loading_ends_in_time),

@@ -94,11 +94,29 @@ static void loaded(const struct place *place, const char *policies_text)
     }
 }
 
-static void refused(const struct place *place, enum banger_code code, const char *why)
+static struct capability *find_broken(const struct place *place)
+{
+    for (size_t i = 0; i < registry_count(place->registry); i++) {
+        if (registry_at(place->registry, i)->broken != NULL) {
+            return registry_at(place->registry, i);
+        }
+    }
+    return NULL;
+}
+
+/* A stranger's file is there as a broken capability: afterwards the registry is a new one. */
+static void refused(struct place *place, enum banger_code code, const char *why)
 {
     banger_error err = BANGER_ERROR_INIT;
     int result = load(place, place->folder, NULL, &err);
-    if (result == 0 || err.code != code || strstr(err.message, why) == NULL) {
+    const struct capability *broken = find_broken(place);
+    if (broken != NULL) {
+        assert_true(place->isolated && result == 0);
+        err = *broken->broken;
+        registry_free(place->registry);
+        place->registry = registry_new();
+    }
+    if ((result == 0) != (broken != NULL) || err.code != code || strstr(err.message, why) == NULL) {
         fail_msg("got '%s' (%d), expected '%s'", err.message, err.code, why);
     }
     assert_non_null(strstr(err.message, place->folder));
@@ -195,6 +213,73 @@ static void files_are_loaded_by_name_and_duplicates_refused(void **state)
     refused(place, BANGER_EEXISTS, "/c.so: a capability named 'good' is loaded already, from");
     assert_int_equal(registry_count(place->registry), 2);
     assert_string_equal(registry_at(place->registry, 0)->plugin->name, "newer-struct");
+}
+
+static void strangers_that_cannot_be_loaded_are_broken(void **state)
+{
+    struct place *place = *state;
+    AUTO_FREE char *odd = path_in(place, "9 My_Plugin.so");
+    AUTO_FREE char *passed = path_in(place, "passed.so");
+    assert_int_equal(file_write_atomic(odd, "text", 4, 0755, NULL), 0);
+    assert_int_equal(file_write_atomic(passed, "text", 4, 0755, NULL), 0);
+    install(place, "good", "b.so");
+    install(place, "duplicate_name", "c.so");
+    install(place, "wrong_abi", "wrong.so");
+    loaded(place, "{\"good\":{\"rom\":\"3K\"},\"wrong\":{\"on_error\":\"warn\"},"
+                  "\"passed\":{\"enabled\":false}}");
+    static const struct {
+        const char *name;
+        const char *why;
+    } rows[] = {
+        {"my-plugin", "My_Plugin.so: it cannot be loaded"},
+        {"good", "plugins.good: unknown key 'rom'"}, /* its name was known by then */
+        {"c", "a capability named 'good' is loaded already"},
+        {"wrong", "built for ABI 2"},
+    };
+    assert_int_equal(registry_count(place->registry), COUNT_OF(rows));
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct capability *broken = registry_find(place->registry, rows[i].name);
+        assert_non_null(broken);
+        assert_non_null(strstr(broken->broken->message, rows[i].why));
+    }
+    assert_int_equal(registry_find(place->registry, "wrong")->on_error, ON_ERROR_WARN);
+    loaded(place, "{\"passed\":{\"enabled\":false}}"); /* the same files, as of another folder */
+    assert_non_null(registry_find(place->registry, "my-plugin-2"));
+}
+
+static void wrong_policy_of_a_stranger_is_the_sites(void **state)
+{
+    struct place *place = *state;
+    install(place, "wrong_abi", "wrong.so");
+    AUTO_JSON json_t *policies = json_pack("{s:{s:s}}", "wrong", "on_error", "ignore");
+    banger_error err = BANGER_ERROR_INIT;
+    assert_int_equal(load(place, place->folder, policies, &err), -1);
+    assert_non_null(strstr(err.message, "plugins.wrong: on_error: invalid policy 'ignore'"));
+}
+
+static void flag_and_policy_say_where_ours_run(void **state)
+{
+    struct place *place = *state;
+    install(place, "good", "good.so");
+    loaded(place, "{\"good\":{\"isolate\":true}}");
+    assert_non_null(registry_find(place->registry, "good")->isolate);
+    install(place, "asks_for_isolation", "a.so");
+    AUTO_FREE char *path = path_in(place, "good.so");
+    assert_int_equal(file_remove(path, NULL), 0);
+    loaded(place, "{}");
+    assert_non_null(registry_find(place->registry, "asks-for-isolation")->isolate);
+    registry_free(place->registry);
+    place->registry = registry_new();
+    loaded(place, "{\"asks-for-isolation\":{\"isolate\":false}}");
+    assert_null(registry_find(place->registry, "asks-for-isolation")->isolate);
+}
+
+static void site_can_have_a_stranger_here(void **state)
+{
+    struct place *place = *state;
+    install(place, "good", "good.so");
+    loaded(place, "{\"good\":{\"isolate\":false}}");
+    assert_null(registry_find(place->registry, "good")->isolate);
 }
 
 static void disabled_file_is_not_even_opened(void **state)
@@ -294,7 +379,16 @@ int main(void)
         TEST(newer_plugin_has_more),
         TEST(wrong_files_are_refused),
         TEST(text_is_no_plugin),
-        TEST(files_are_loaded_by_name_and_duplicates_refused),
+        cmocka_unit_test_setup_teardown(files_are_loaded_by_name_and_duplicates_refused, make_place,
+                                        remove_place),
+        cmocka_unit_test_setup_teardown(strangers_that_cannot_be_loaded_are_broken,
+                                        make_strange_place, remove_place),
+        cmocka_unit_test_setup_teardown(wrong_policy_of_a_stranger_is_the_sites, make_strange_place,
+                                        remove_place),
+        cmocka_unit_test_setup_teardown(flag_and_policy_say_where_ours_run, make_place,
+                                        remove_place),
+        cmocka_unit_test_setup_teardown(site_can_have_a_stranger_here, make_strange_place,
+                                        remove_place),
         TEST(disabled_file_is_not_even_opened),
         TEST(what_others_can_write_is_refused),
         TEST(what_strangers_own_is_refused),
