@@ -47,38 +47,43 @@ plugin_folder() { # plugin_folder FIXTURE...: one with these, and configured
   banger daemon stop --quiet
 }
 
-@test "errors: a plugin of another ABI stops the daemon, not the VMs" {
+# broken NAME TEXT...: the daemon is there, and says everywhere that this plugin is not.
+broken() {
+  local name=$1
+  run -0 banger plugin list -q
+  has "$name"
+  run banger doctor
+  has "$name"
+  for text in "$@"; do has "$text"; done
+}
+
+@test "errors: a plugin of another ABI is broken, and nothing else is" {
   banger vm run -d --name winter
   before=$(boot_id winter)
-  vmm=$(banger vm show winter --json | json 'data["pid"]')
   plugin_folder good wrong_abi
-  no_daemon "$folder/wrong_abi.so" "built for ABI 2" "has ABI 1" "build the plugin with the headers"
+  broken wrong-abi "$folder/wrong_abi.so" "built for ABI 2" "has ABI 1" "build the plugin with the headers"
   grep -q "built for ABI 2" "$BANGER_HOME/state/bangerd.log"
-  kill -0 "$vmm"
-  rm "$folder/wrong_abi.so"
-  run -0 banger plugin list -q # the good one of the same folder
-  has good
+  has good # of the same folder
   is "$(boot_id winter)" "$before"
+  banger vm create --name summer
+  run -1 banger vm start summer
+  has "capability 'wrong-abi' is broken"
+  has "built for ABI 2"
+  configure "plugin_dirs = { '$folder' }, plugins = { ['wrong-abi'] = { on_error = 'warn' } }"
+  banger daemon stop --quiet
+  run -0 banger vm start summer
+  has "capability 'wrong-abi' is broken"
 }
 
 @test "errors: what is no plugin, and what does not want to be one" {
-  plugin_folder wrong_magic
-  no_daemon "its magic is 0x12345678"
-  rm "$folder"/*
-  plugin_folder missing_symbol
-  no_daemon "it exports no 'banger_plugin_v1'"
-  rm "$folder"/*
-  plugin_folder no_descriptor
-  no_daemon "returned no descriptor"
-  rm "$folder"/*
-  plugin_folder refusing_start
-  no_daemon "there is no moon on this host" "install the moon"
-  rm "$folder"/*
-  plugin_folder good duplicate_name
-  no_daemon "named 'good' is loaded already, from $folder/duplicate_name.so"
-  rm "$folder"/*
+  plugin_folder wrong_magic missing_symbol no_descriptor refusing_start good duplicate_name
   echo "not a shared object" >"$folder/text.so"
-  no_daemon "$folder/text.so" "cannot be loaded"
+  broken wrong-magic "its magic is 0x12345678"
+  broken missing-symbol "it exports no 'banger_plugin_v1'"
+  broken no-descriptor "returned no descriptor"
+  broken refusing-start "there is no moon on this host" "install the moon"
+  broken good-2 "named 'good' is loaded already, from $folder/duplicate_name.so"
+  broken text "$folder/text.so" "cannot be loaded"
 }
 
 @test "errors: plugins that others can write to" {
@@ -87,9 +92,11 @@ plugin_folder() { # plugin_folder FIXTURE...: one with these, and configured
   no_daemon "$folder can be written by others" "chmod go-w $folder"
   chmod g-w "$folder"
   chmod o+w "$folder/good.so"
-  no_daemon "$folder/good.so can be written by others"
+  broken good "$folder/good.so can be written by others"
   chmod o-w "$folder/good.so"
-  banger ps
+  banger daemon stop --quiet
+  run -0 banger plugin show good
+  has "isolated     true"
 }
 
 # -- Configuration ------------------------------------------------------------------------------
