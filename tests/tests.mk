@@ -87,7 +87,7 @@ faults:
 	@$(MAKE) --no-print-directory -s -j2 faults-build
 	@BANGER_BUILD=$(BUILD)/faults FULL=$(FULL) tests/faults/matrix.py
 
-CORE_BENCHES := $(BUILD)/tests/bench_hooks $(BUILD)/tests/bench_host
+CORE_BENCHES := $(BUILD)/tests/bench_hooks $(BUILD)/tests/bench_host $(BUILD)/tests/bench_isolate
 $(CORE_BENCHES): $(BUILD)/tests/%: tests/bench/%.c $(CORE_LIB)
 	@mkdir -p $(@D)
 	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(TEST_CPPFLAGS) $< $(BASE_LDFLAGS) $(CORE_LIB) $(CORE_LIBS) -o $@

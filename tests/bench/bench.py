@@ -69,6 +69,19 @@ def bench_hooks(bench):
                   "1" if hooks == "100" else None)
 
 
+def bench_isolate(bench):
+    """A dispatch of one hook each: with the handover to a thread, which both have."""
+    command = [f"{bench.build}/tests/bench_isolate", f"{bench.build}/bin/banger-plugin",
+               f"{bench.build}/tests/plugins/measured.so"]
+    times = {}
+    for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
+        place, hook, nanoseconds = line.split()
+        times.setdefault((place, hook), []).append(int(nanoseconds) / 1000)
+    for (place, hook), values in times.items():
+        bench.row(f"one {place} hook, {'reads a key' if hook == 'key' else 'does nothing'}", "us", values,
+                  "p50 300" if place == "isolated" else None)
+
+
 def bench_guest(bench):
     """Time to the first exec: `banger` and the bare VMM, in turn, same kernel, initramfs and disk."""
     bench.client.call("vm.create", {"name": "guest"})
@@ -99,6 +112,7 @@ def main():
     bench.open()
     try:
         bench_hooks(bench)
+        bench_isolate(bench)
         bench.provide()
         bench.reopen() # a fresh daemon: what an import leaves in the heap is not idle memory
         bench_memory(bench)

@@ -63,7 +63,7 @@ broken() {
   plugin_folder good wrong_abi
   broken wrong-abi "$folder/wrong_abi.so" "built for ABI 2" "has ABI 1" "build the plugin with the headers"
   grep -q "built for ABI 2" "$BANGER_HOME/state/bangerd.log"
-  has good # of the same folder
+  run -0 banger plugin show good # of the same folder
   is "$(boot_id winter)" "$before"
   banger vm create --name summer
   run -1 banger vm start summer
