@@ -65,13 +65,12 @@ broken() {
   grep -q "built for ABI 2" "$BANGER_HOME/state/bangerd.log"
   run -0 banger plugin show good # of the same folder
   is "$(boot_id winter)" "$before"
-  banger vm create --name summer
-  run -1 banger vm start summer
+  run -1 banger vm create --name summer
   has "capability 'wrong-abi' is broken"
   has "built for ABI 2"
   configure "plugin_dirs = { '$folder' }, plugins = { ['wrong-abi'] = { on_error = 'warn' } }"
   banger daemon stop --quiet
-  run -0 banger vm start summer
+  run -0 banger vm create --name summer
   has "capability 'wrong-abi' is broken"
 }
 
