@@ -70,8 +70,7 @@ broken() {
   has "built for ABI 2"
   configure "plugin_dirs = { '$folder' }, plugins = { ['wrong-abi'] = { on_error = 'warn' } }"
   banger daemon stop --quiet
-  run -0 banger vm create --name summer
-  has "capability 'wrong-abi' is broken"
+  banger vm create --name summer
 }
 
 @test "errors: what is no plugin, and what does not want to be one" {
