@@ -118,6 +118,20 @@ static void check_journal(json_t *checks, const struct trial *trial)
                json_get_string(row, "kind", "?"), json_get_string(row, "key", "?"));
 }
 
+/* A plugin that carries others' capabilities has no hooks of its own. */
+static void check_carrier(json_t *checks, struct trial *trial)
+{
+    banger_error err = BANGER_ERROR_INIT;
+    trial_begin(trial, NULL);
+    if (trial_call(trial, "expand", trial->plugin->plugin->expand, &err) < 0) {
+        checks_add_error(checks, is_defect(&err) ? "fail" : "warn", "expand", &err);
+        return;
+    }
+    size_t count = json_array_size(fake_host_provided(trial->host));
+    checks_add(checks, "pass", "expand",
+               "carries %zu here; 'banger hook check' and 'hook test' try scripts", count);
+}
+
 static void check_hooks(json_t *checks, struct trial *trial)
 {
     static const struct {
@@ -130,6 +144,10 @@ static void check_hooks(json_t *checks, struct trial *trial)
         {HOOK_CONFIGURE, "works"},
         {HOOK_RECONCILED, "works"},
     };
+    if (trial->plugin->plugin->expand != NULL) {
+        check_carrier(checks, trial);
+        return;
+    }
     trial_begin(trial, NULL);
     check_hook_it_has(checks, trial, HOOK_CLEANUP, "works where nothing was prepared");
     trial_begin(trial, NULL);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "capability/carried.h"
 #include "capability/policy.h"
+#include "cli/signals.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -165,6 +166,9 @@ void trial_begin(struct trial *trial, const json_t *input)
 
 int trial_call(struct trial *trial, const char *what, banger_hook function, banger_error *err)
 {
+    if (signals_caught() != 0) {
+        return error_set(err, BANGER_ECANCELLED, "interrupted");
+    }
     fake_host_clear_error(trial->host);
     fake_host_enter(trial->host, what);
     fake_host_set_deadline(trial->host, trial->capability->timeout_ms);

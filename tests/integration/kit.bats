@@ -139,6 +139,13 @@ END
   is "$(ls)" faulty.so
 }
 
+@test "kit: plugin check finds nothing wrong with banger's own plugins" {
+  for file in "$PREFIX"/lib/banger/plugins/*.so; do
+    run -0 banger plugin check --json "$file"
+    is "$file $(json "[c for c in data['checks'] if c['status'] == 'fail']" <<<"$output")" "$file []"
+  done
+}
+
 @test "kit: plugin check says why a file is no plugin" {
   for fixture in wrong_magic wrong_abi missing_symbol no_descriptor; do
     run -1 banger plugin check "$BANGER_BUILD/tests/plugins/$fixture.so"
