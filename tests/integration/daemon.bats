@@ -67,6 +67,22 @@ teardown() {
   has stays
 }
 
+@test "daemon: a VMM that stands still delays no other VM, and is ended when it is told to" {
+  banger vm run -d --name hung
+  banger vm run -d --name other
+  vmm=$(banger vm show hung --json | json 'data["pid"]')
+  kill -STOP "$vmm"
+  banger vm stop --timeout 2s hung &
+  stop=$!
+  run -0 banger ps
+  has other
+  is "$(banger vm exec other -- hostname)" other
+  banger vm stop other
+  wait "$stop"
+  run ! kill -0 "$vmm"
+  is "$(banger vm show hung --json | json 'data["state"]')" stopped
+}
+
 @test "daemon: two on one home are refused" {
   banger ps >/dev/null
   run -1 bangerd
