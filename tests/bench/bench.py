@@ -82,6 +82,19 @@ def bench_isolate(bench):
                   "p50 300" if place == "isolated" else None)
 
 
+LUA_BUDGETS = {"hook in-process": "50", "contribute in-process": "50", "hook isolated": "300",
+               "contribute isolated": "300"}
+LUA_NAMES = {"expand": "finding 20 unchanged Lua hooks", "hook": "an empty Lua hook, warm",
+             "contribute": "a Lua hook that contributes twice, warm"}
+
+
+def bench_lua(bench):
+    program = f"{bench.build}/tests/bench_lua"
+    for line in subprocess.run([program, bench.build], check=True, capture_output=True, text=True).stdout.splitlines():
+        name, where, microseconds = line.split()
+        bench.row(f"{LUA_NAMES[name]}, {where}", "us", [float(microseconds)], LUA_BUDGETS.get(f"{name} {where}"))
+
+
 def bench_guest(bench):
     """Time to the first exec: `banger` and the bare VMM, in turn, same kernel, initramfs and disk."""
     bench.client.call("vm.create", {"name": "guest"})
@@ -113,6 +126,7 @@ def main():
     try:
         bench_hooks(bench)
         bench_isolate(bench)
+        bench_lua(bench)
         bench.provide()
         bench.reopen() # a fresh daemon: what an import leaves in the heap is not idle memory
         bench_memory(bench)

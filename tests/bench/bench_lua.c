@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the Lua host costs in the process that calls it: a hook that is called again, one that contributes, and
- * expand over scripts that have not changed; microseconds, the median of many, a
- * line each: NAME COST. */
+/* What the Lua host costs, here and in a process of its own: a hook that is called again, one that contributes,
+ * and expand over scripts that have not changed; microseconds, the median of many, a line each:
+ *   bench_lua BUILD  ->  NAME WHERE COST */
+#include "capability/isolate.h"
+
 #include <banger/test.h>
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,34 +96,40 @@ static double median(int count)
     return took[count / 2];
 }
 
+/* NULL: the functions are called here. */
+static struct isolate *isolate;
+
 static void run(struct fake_host *fake, banger_hook hook, double *cost)
 {
     double begun = now_us();
+    int result = isolate == NULL
+                     ? fake_host_call(fake, hook)
+                     : isolate_call(isolate, hook, fake_host_table(), fake_host_handle(fake));
 
-    if (fake_host_call(fake, hook) < 0) {
+    *cost = now_us() - begun;
+    if (result < 0) {
         (void)fprintf(stderr, "%s\n", fake_host_error(fake));
         exit(1);
     }
-    *cost = now_us() - begun;
 }
 
-static double measure_expand(void)
+static double measure_expand(const struct banger_plugin *plugin)
 {
     for (int i = 0; i < ROUNDS / 10; i++) {
         struct fake_host *fake = make_host();
 
-        run(fake, banger_plugin_v1()->expand, &took[i]);
+        run(fake, plugin->expand, &took[i]);
         fake_host_free(fake);
     }
     return median(ROUNDS / 10);
 }
 
-static double measure(banger_hook hook)
+static double measure(const struct banger_plugin *plugin, banger_hook hook)
 {
     struct fake_host *carrier = make_host();
     json_t *state;
 
-    (void)fake_host_call(carrier, banger_plugin_v1()->expand);
+    run(carrier, plugin->expand, &took[0]);
     state = json_object_get(json_array_get(fake_host_provided(carrier), 0), "state");
     for (int i = 0; i < ROUNDS; i++) {
         struct fake_host *fake = make_host();
@@ -134,21 +143,39 @@ static double measure(banger_hook hook)
     return median(ROUNDS);
 }
 
-int main(void)
+static void measure_all(const struct banger_plugin *plugin, const char *where)
+{
+    (void)printf("expand %s %.1f\n", where, measure_expand(plugin));
+    (void)printf("hook %s %.1f\n", where, measure(plugin, plugin->hooks->prepare));
+    (void)printf("contribute %s %.1f\n", where,
+                 measure(plugin, plugin->hooks->contributeMachineConfig));
+}
+
+int main(int argc, char **argv)
 {
     char path[64];
+    char program[PATH_MAX];
+    char file[PATH_MAX];
+    struct isolate_limits limits = {.program = program};
 
-    if (mkdtemp(folder) == NULL || setenv("BANGER_HOME", folder, 1) < 0) {
-        perror(folder);
+    if (argc != 2 || mkdtemp(folder) == NULL || setenv("BANGER_HOME", folder, 1) < 0) {
+        perror("usage: bench_lua BUILD");
         return 1;
     }
+    (void)snprintf(program, sizeof(program), "%s/bin/banger-plugin", argv[1]);
+    (void)snprintf(file, sizeof(file), "%s/plugins/lua.so", argv[1]);
     (void)snprintf(path, sizeof(path), "%s/hooks.d", folder);
     (void)mkdir(path, 0755);
     write_scripts();
     (void)usleep(100000); /* what has just been written is read again: its times do not tell yet */
-    (void)printf("expand %.1f\n", measure_expand());
-    (void)printf("hook %.1f\n", measure(banger_plugin_v1()->hooks->prepare));
-    (void)printf("contribute %.1f\n", measure(banger_plugin_v1()->hooks->contributeMachineConfig));
+    measure_all(banger_plugin_v1(), "in-process");
+    isolate = isolate_open(file, &limits, NULL);
+    if (isolate == NULL) {
+        (void)fprintf(stderr, "cannot open %s\n", file);
+        return 1;
+    }
+    measure_all(isolate_plugin(isolate), "isolated");
+    isolate_close(isolate);
     remove_scripts();
     return 0;
 }

@@ -30,7 +30,8 @@ $(LUA_TESTS): $(BUILD)/tests/%: tests/unit/%.c $(LUA_PARTS) $(wildcard tests/uni
 	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(LUA_CFLAGS) -Itests/unit $< $(LUA_PARTS) \
 	  $(BASE_LDFLAGS) $(LUA_LIBS) -lcmocka -o $@
 
-$(BUILD)/tests/bench_lua: tests/bench/bench_lua.c $(LUA_PARTS) $(wildcard lua/*.h include/banger/*.h)
+$(BUILD)/tests/bench_lua: tests/bench/bench_lua.c $(LUA_PARTS) $(CORE_LIB) $(wildcard lua/*.h include/banger/*.h)
 	@mkdir -p $(@D)
-	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(LUA_CFLAGS) $< $(LUA_PARTS) $(BASE_LDFLAGS) $(LUA_LIBS) -o $@
+	$(call say,TEST    $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(LUA_CFLAGS) -Icore $< $(LUA_PARTS) $(BASE_LDFLAGS) \
+	  $(CORE_LIB) $(CORE_LIBS) $(LUA_LIBS) -o $@
 tests: $(BUILD)/tests/bench_lua
