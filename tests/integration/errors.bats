@@ -91,6 +91,10 @@ declined() {
   declined invalid "HOST-PORT:GUEST-PORT" vm.create '{"publish": ["80"]}'
   declined invalid "IPv4" vm.create '{"publish": ["256.0.0.1:80:80"]}'
   declined invalid "white space" vm.create '{"boot_args": ["a b"]}'
+  declined invalid "ASCII" vm.create '{"boot_args": ["x\u00a0init=/bin/sh"]}' # which the kernel would cut in two
+  declined invalid "control character" vm.create '{"boot_args": ["x\ninit=/bin/sh"]}'
+  declined invalid "lower-case letters" vm.create '{"name": "a\nb"}'
+  declined invalid "invalid package name" kernel.import '{"deb": "-o=x"}'
   declined invalid "NAME=VALUE" vm.create '{"env": ["=x"]}'
   declined invalid "invalid label" vm.create '{"labels": {"../": "x"}}'
   declined invalid "invalid image '../x'" vm.create '{"image": "../x"}'
