@@ -71,7 +71,7 @@ static void count_warning(void *context, const char *text)
 static void test_ignored_requests(void **state)
 {
     static const struct patience rows[] = {
-        {"run", 0, 0}, {"ignore-stop", 1, 1}, {"ignore-term", 1, 2}};
+        {"run", 0, 0}, {"late", 0, 0}, {"ignore-stop", 1, 1}, {"ignore-term", 1, 2}};
     struct world *world = *state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         int warnings = 0;
