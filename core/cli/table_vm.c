@@ -28,7 +28,7 @@
     {"workdir",       'w', VALUE_GUEST_DIR, "DIR",    "the folder it starts in (the user's home)", false}
 
 #define RECORD_OPTION                                                                                                      \
-    {"record",        0,   VALUE_FILE,    "FILE",     "write what each hook asked and was told, for 'banger hook test'", false}
+    {"record",        0,   VALUE_FILE,    "FILE",     "write down what each hook asked and was told", false}
 /* clang-format on */
 
 const struct command commands_vm[] = {

@@ -27,6 +27,7 @@ setup_file() {
 teardown_file() {
   "$PREFIX/bin/banger" vm kill --signal KILL planned || true
   "$PREFIX/bin/banger" daemon stop
+  run ! grep -E 'Sanitizer|runtime error:' -A 25 "$BANGER_HOME/state/bangerd.log"
 }
 
 setup() {
