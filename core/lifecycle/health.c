@@ -78,8 +78,11 @@ static int body_unwell(struct operation *op, banger_error *err)
 
 static bool is_well(struct engine *engine, struct vm_record *vm)
 {
-    struct operation op = {
-        .engine = engine, .caller = &caller_nobody, .kind = "vm.health", .vm = *vm};
+    struct operation op = {.engine = engine,
+                           .caller = &caller_nobody,
+                           .kind = "vm.health",
+                           .vm = *vm,
+                           .is_routine = true};
     if (operation_open(&op, NULL) < 0) {
         return true; /* the store cannot be read: nothing is known */
     }

@@ -46,7 +46,9 @@ static json_t *input_kernel(const struct kernel_record *kernel)
 /* What scripts there are is found out now; the operation goes on with that. */
 static void open_scope(struct operation *op)
 {
-    registry_refresh(op->engine->registry);
+    if (!op->is_routine) {
+        registry_refresh(op->engine->registry);
+    }
     AUTO_JSON json_t *input = json_object();
     (void)json_object_set_new(input, "vm", input_vm(op));
     if (op->image.path != NULL) {

@@ -31,7 +31,8 @@ struct operation {
     struct capability *network;
     struct scope *scope;
 
-    int signal_number;       /* kill */
+    bool is_routine;   /* asked of every VM again and again: what is carried is not asked first */
+    int signal_number; /* kill */
     const json_t *changes;   /* set; borrowed */
     int64_t stop_timeout_ms; /* stop, restart; < 0: the configured one */
 
