@@ -37,6 +37,7 @@ struct capability {
     struct capability *carrier;         /* in whose code its hooks are; NULL: in its own */
     struct isolate *isolate; /* the processes that its code is in; NULL: ours, or its carrier's */
     char *origin;            /* the .so file, the script, or "built-in" */
+    bool stranger;           /* none of ours: one that cannot be used breaks, and nothing else */
     const banger_error *broken; /* why it cannot be used; NULL: it can */
     enum on_error on_error;     /* from the configuration */
     int64_t timeout_ms;

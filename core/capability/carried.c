@@ -248,6 +248,7 @@ struct capability *carried_new(struct capability *carrier, json_t *said)
     struct capability *capability =
         capability_new(json_get_string(said, "origin", carrier->origin));
     capability->carrier = capability_ref(carrier);
+    capability->stranger = true;
     capability->said = json_deep_copy(said);
     banger_error err = BANGER_ERROR_INIT;
     if (adopt(capability, capability->said, &err) < 0) {

@@ -64,7 +64,8 @@ struct machine *scope_compose(struct scope *scope);
 struct machine *scope_machine(struct scope *scope); /* NULL before scope_compose */
 json_t *scope_runtime(struct scope *scope); /* a copy of what set_json stored; new reference */
 void scope_clear_runtime(struct scope *scope);
-json_t *scope_provided(struct scope *scope); /* what `expand` has named; new reference, an array */
+json_t *
+scope_take_provided(struct scope *scope); /* what `expand` has named: an array, the caller's */
 
 /* Runs one hook of every capability that has it: in order, cleanup and deleted in reverse.
  * The first failure of an `abort` capability ends it, except that cleanup and deleted always run

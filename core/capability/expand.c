@@ -131,30 +131,16 @@ static void gather(struct builder *builder)
     }
 }
 
-/* Whoever is carried and in the way of an order is broken for it. The plugins alone have one: the daemon
- * would not have come up. */
-static void put_in_order(struct builder *builder)
-{
-    struct capability *blamed = NULL;
-    banger_error err = BANGER_ERROR_INIT;
-    while (order_resolve(builder->items, builder->count, &blamed, &err) < 0) {
-        if (blamed == NULL || blamed->carrier == NULL) {
-            log_error("%s", err.message);
-            return;
-        }
-        break_with(blamed, &err);
-        apply_policy(builder, blamed,
-                     json_object_get(builder->expansion->policies, blamed->plugin->name));
-    }
-}
-
 struct lineup *expansion_build(const struct expansion *expansion, const struct lineup *earlier)
 {
     size_t room = room_needed(expansion);
     AUTO_FREE struct capability **items = xcalloc(room > 0 ? room : 1, sizeof(struct capability *));
     struct builder builder = {.expansion = expansion, .earlier = earlier, .items = items};
     gather(&builder);
-    put_in_order(&builder);
+    banger_error err = BANGER_ERROR_INIT;
+    if (order_resolve(items, builder.count, &err) < 0) { /* the plugins alone have an order */
+        log_error("%s", err.message);
+    }
     struct lineup *lineup = lineup_new(items, builder.count);
     for (size_t i = 0; i < builder.count; i++) {
         capability_unref(items[i]);

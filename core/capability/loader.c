@@ -159,6 +159,7 @@ static int load_bundled(const struct loader *loader, const char *path, banger_er
 
 int loader_load_file(const struct loader *loader, const char *path, banger_error *err)
 {
+    registry_set_strangers(loader->registry, !loader->bundled);
     AUTO_FREE char *stem = stem_of(path);
     if (policy_disables(policy_of(loader, stem))) {
         return 0; /* then not even its constructors run */

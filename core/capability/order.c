@@ -131,11 +131,10 @@ static size_t find_cycle(const struct graph *graph)
     return first;
 }
 
-/* Plugins alone go in no circle once they are loaded: one that is carried can be blamed. */
 static void blame(struct graph *graph, size_t index)
 {
     struct capability *capability = graph->items[index];
-    if (capability->carrier != NULL &&
+    if (capability->stranger &&
         (graph->blamed == NULL ||
          strcmp(capability->plugin->name, graph->blamed->plugin->name) > 0)) {
         graph->blamed = capability;
@@ -184,8 +183,8 @@ static int sort(struct graph *graph, struct capability **sorted, banger_error *e
     return take_all(graph, sorted, err);
 }
 
-int order_resolve(struct capability **items, size_t count, struct capability **blamed,
-                  banger_error *err)
+static int try_to_order(struct capability **items, size_t count, struct capability **blamed,
+                        banger_error *err)
 {
     AUTO_FREE bool *precedes = xcalloc(count * count, sizeof(*precedes));
     AUTO_FREE bool *taken = xcalloc(count, sizeof(*taken));
@@ -197,4 +196,21 @@ int order_resolve(struct capability **items, size_t count, struct capability **b
         memcpy(items, sorted, count * sizeof(*items));
     }
     return result;
+}
+
+int order_resolve(struct capability **items, size_t count, banger_error *err)
+{
+    struct capability *blamed = NULL;
+    banger_error problem = BANGER_ERROR_INIT;
+    while (try_to_order(items, count, &blamed, &problem) < 0) {
+        if (blamed == NULL || !blamed->stranger) {
+            if (err != NULL) {
+                *err = problem;
+            }
+            return -1;
+        }
+        capability_break(blamed, blamed->plugin->name, &problem);
+        problem = BANGER_ERROR_INIT;
+    }
+    return 0;
 }

@@ -5,10 +5,9 @@
 #include "capability/capability.h"
 
 /* Sorts `items` by after/before, then by configured order, then by name. What broken ones wish, or others
- * of them, does not count. On failure (a cycle, a name that is not there) they stay as they were, and
- * `blamed` is whom it can do without: who named what is not there, or of a cycle the last by name that
- * is carried by a plugin; NULL: nobody. */
-int order_resolve(struct capability **items, size_t count, struct capability **blamed,
-                  banger_error *err);
+ * of them, does not count. A stranger that is in the way (who names what is not there; of a circle the last
+ * of them by name) is broken for it, and it is tried again. On failure (only ours are in the way) the
+ * items stay as they were. */
+int order_resolve(struct capability **items, size_t count, banger_error *err);
 
 #endif

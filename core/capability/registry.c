@@ -22,6 +22,7 @@ struct registry {
     struct capability **items; /* a reference to each */
     size_t count;
     int64_t timeout_ms;
+    bool strangers; /* what is added now */
     json_t *policies;
     json_t *input;
 
@@ -48,6 +49,11 @@ struct registry *registry_new(void)
 void registry_set_timeout(struct registry *registry, int64_t timeout_ms)
 {
     registry->timeout_ms = timeout_ms;
+}
+
+void registry_set_strangers(struct registry *registry, bool strangers)
+{
+    registry->strangers = strangers;
 }
 
 void registry_set_world(struct registry *registry, const json_t *input, const json_t *policies)
@@ -125,6 +131,7 @@ static void append_carrier(struct registry *registry, struct capability *capabil
 /* Takes the reference. */
 static void append(struct registry *registry, struct capability *capability)
 {
+    capability->stranger = registry->strangers;
     registry->items = xrealloc(registry->items, (registry->count + 1) * sizeof(*registry->items));
     registry->items[registry->count++] = capability;
     if (capability->plugin->expand != NULL) {
@@ -187,8 +194,7 @@ int registry_add_broken(struct registry *registry, const char *name, const char 
 
 int registry_resolve(struct registry *registry, banger_error *err)
 {
-    struct capability *blamed = NULL;
-    int result = order_resolve(registry->items, registry->count, &blamed, err);
+    int result = order_resolve(registry->items, registry->count, err);
     (void)pthread_mutex_lock(&registry->lock);
     lineup_unref(STEAL(registry->lineup));
     (void)pthread_mutex_unlock(&registry->lock);
@@ -229,7 +235,8 @@ static bool ask_carrier(struct registry *registry, struct carrier *carrier)
     banger_error failure = BANGER_ERROR_INIT;
     int result =
         dispatch_provider(scope, capability, "expand", capability->plugin->expand, 0, &failure);
-    bool is_new = carrier_answer(carrier, result == 0 ? scope_provided(scope) : NULL, &failure);
+    bool is_new =
+        carrier_answer(carrier, result == 0 ? scope_take_provided(scope) : NULL, &failure);
     scope_unref(scope);
     return is_new;
 }

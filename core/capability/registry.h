@@ -24,6 +24,9 @@ void registry_free(struct registry *registry);
  * added from then on. 10 seconds unless set. */
 void registry_set_timeout(struct registry *registry, int64_t timeout_ms);
 
+/* Plugins added from then on are none of ours: one that is in the way of an order is broken for it. */
+void registry_set_strangers(struct registry *registry, bool strangers);
+
 /* Everything a plugin is, and how it is to be treated: registered whole or not at all. Checks
  * magic, ABI, sizes, name, duplicate name, declared keys, and calls the plugin's `start`. `policy`
  * (may be NULL) is the plugin's table of the configuration: {"on_error","timeout","order", KEY...};
@@ -37,7 +40,8 @@ int registry_add_broken(struct registry *registry, const char *name, const char 
 /* The same of a plugin in processes of its own. Steals `isolate`, on failure too. */
 int registry_add_isolated(struct registry *registry, struct isolate *isolate, const char *origin,
                           const json_t *policy, banger_error *err);
-/* Sorts by after/before, then configured order, then name. Cycle (named whole), unknown names. */
+/* Sorts by after/before, then configured order, then name. Fails where ours are in each other's way: a cycle
+ * (named whole), an unknown name. */
 int registry_resolve(struct registry *registry, banger_error *err);
 
 /* What `expand` sees ({"host":{...}}) and the policies of what it names; both are copied. */

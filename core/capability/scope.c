@@ -98,10 +98,12 @@ void scope_clear_runtime(struct scope *scope)
     (void)pthread_mutex_unlock(&scope->lock);
 }
 
-json_t *scope_provided(struct scope *scope)
+/* Moved, not shared: jansson looks at a reference count before it counts down, and the helper may let go of
+ * the scope at that moment. */
+json_t *scope_take_provided(struct scope *scope)
 {
     (void)pthread_mutex_lock(&scope->lock);
-    json_t *provided = json_incref(scope->provided);
+    json_t *provided = STEAL(scope->provided);
     (void)pthread_mutex_unlock(&scope->lock);
     return provided;
 }

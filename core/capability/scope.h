@@ -30,7 +30,7 @@ struct scope {
     json_t *input;
     json_t *runtime;
     struct machine *machine; /* NULL until scope_compose */
-    json_t *provided;        /* an array */
+    json_t *provided;        /* an array; NULL: it was taken */
 };
 
 void scope_ref(struct scope *scope);

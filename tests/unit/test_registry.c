@@ -260,6 +260,27 @@ static void broken_one_is_listed(void **state)
     assert_int_equal(registry_count(*state), 1);
 }
 
+static void strangers_in_the_way_are_broken(void **state)
+{
+    static const char *const after_x[] = {"x?", NULL};
+    static const char *const after_nat[] = {"nat", NULL};
+    static const char *const after_nothing[] = {"nothing", NULL};
+    const struct banger_plugin nat = PLUGIN("nat", .after = after_x);
+    const struct banger_plugin x = PLUGIN("x", .after = after_nat);
+    const struct banger_plugin y = PLUGIN("y", .after = after_nothing);
+    assert_int_equal(add(*state, &nat, NULL, NULL), 0);
+    registry_set_strangers(*state, true);
+    assert_int_equal(add(*state, &x, "{\"on_error\":\"warn\"}", NULL), 0);
+    assert_int_equal(add(*state, &y, NULL, NULL), 0);
+    assert_int_equal(registry_resolve(*state, NULL), 0);
+    assert_null(registry_find(*state, "nat")->broken);
+    assert_string_equal(registry_find(*state, "x")->broken->message,
+                        "the order of capabilities goes in a circle: nat -> x -> nat");
+    assert_string_equal(registry_find(*state, "y")->broken->message,
+                        "capability 'y' must run after 'nothing', which is not loaded");
+    assert_int_equal(registry_find(*state, "x")->on_error, ON_ERROR_WARN);
+}
+
 /* -- start and stop ------------------------------------------------------------------------------
  */
 
@@ -340,6 +361,7 @@ int main(void)
         TEST(tables_are_checked),
         TEST(policies_must_name_plugins),
         TEST(broken_one_is_listed),
+        TEST(strangers_in_the_way_are_broken),
         cmocka_unit_test(start_and_stop_are_called_once),
         cmocka_unit_test(every_hook_has_its_name),
     };
