@@ -2,7 +2,7 @@
 /*
  * dns: NAME.vm, for this host and for the guests of the network `bridge`.
  *
- * 1. prepare and reconciled: add the VM's names; listen on `listen` for this host, and on the VM's
+ * 1. prepare and reconciled: add the VM's names, those that other capabilities have stored too; listen on `listen` for this host, and on the VM's
  *    gateway for guests; tell systemd-resolved where it runs. A gateway that cannot be listened at
  *    fails the start: its guests would have no resolver. Where the site says on_error = "warn", this
  *    host still has the names. Its listener is a convenience: without it there is a warning.
@@ -16,6 +16,7 @@
 #include "resolved.h"
 #include "service.h"
 
+#include <banger/json.h>
 #include <banger/plugin.h>
 #include <errno.h>
 #include <stdio.h>
@@ -87,6 +88,39 @@ static void open_local(const struct banger_host *host, struct banger_call *call,
     }
 }
 
+static bool is_label(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length >= 1 && length <= 63 && text[0] != '-' && text[length - 1] != '-' &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+}
+
+/* More names of the VM: what any capability has stored as `dns_names` for this run. One that cannot be had
+ * is another VM's, whose start must not be in the way of this one's. */
+static void add_aliases(const struct banger_host *host, struct banger_call *call, const char *id)
+{
+    json_auto_t *runtime = banger_json_get(host, call, "runtime");
+    const char *who;
+    json_t *stored;
+    size_t i;
+    json_t *alias;
+
+    json_object_foreach (runtime, who, stored) {
+        json_array_foreach (json_object_get(stored, "dns_names"), i, alias) {
+            const char *text = json_string_value(alias);
+
+            if (text == NULL || !is_label(text)) {
+                host->log(call, BANGER_LOG_WARN, "%s's dns_names: '%s' is no name", who,
+                          text != NULL ? text : "");
+            } else if (!service_add_alias(id, text)) {
+                host->log(call, BANGER_LOG_WARN, "the name '%s', of %s, is another VM's", text,
+                          who);
+            }
+        }
+    }
+}
+
 static int dns_prepare(const struct banger_host *host, struct banger_call *call)
 {
     struct settings settings;
@@ -104,6 +138,7 @@ static int dns_prepare(const struct banger_host *host, struct banger_call *call)
     if (service_add(&settings, &guest) < 0) {
         return host->fail(call, BANGER_EINTERNAL, "cannot add %s.%s", guest.name, settings.zone);
     }
+    add_aliases(host, call, guest.id);
     open_local(host, call, &settings);
     result = service_open_gateways(&settings, &guest, &failed);
     if (result < 0) {

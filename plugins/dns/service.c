@@ -152,6 +152,16 @@ int service_add(const struct settings *settings, const struct guest *guest)
     return result;
 }
 
+bool service_add_alias(const char *id, const char *alias)
+{
+    bool done;
+
+    (void)pthread_mutex_lock(&lock);
+    done = zone != NULL && zone_put_alias(zone, id, alias);
+    (void)pthread_mutex_unlock(&lock);
+    return done;
+}
+
 void service_remove(const char *id)
 {
     (void)pthread_mutex_lock(&lock);

@@ -40,6 +40,8 @@ int service_open_local(const struct settings *settings);
 int service_open_gateways(const struct settings *settings, const struct guest *guest,
                           struct endpoint *failed);
 
+/* Another name of a VM that has been added; false as in zone_put_alias. */
+bool service_add_alias(const char *id, const char *alias);
 void service_remove(const char *id);
 /* Tells systemd-resolved of the guest's bridge, unless that has been done. False: it refused. */
 bool service_tell(const struct settings *settings, const struct guest *guest, char *reason,

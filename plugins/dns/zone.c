@@ -165,6 +165,59 @@ bool zone_put_host(struct zone *zone, const char *id, const char *name, const st
     return done;
 }
 
+static const struct host *find_id(const struct zone *zone, const char *id)
+{
+    for (size_t i = 0; i < zone->count; i++) {
+        if (strcmp(zone->hosts[i].id, id) == 0) {
+            return &zone->hosts[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct host *find_name(const struct zone *zone, const uint8_t *label)
+{
+    for (size_t i = 0; i < zone->count; i++) {
+        if (memcmp(zone->hosts[i].label, label, 1u + label[0]) == 0) {
+            return &zone->hosts[i];
+        }
+    }
+    return NULL;
+}
+
+/* Behind the VM's own name: of its names, that is the one which an address leads to. */
+static bool add_alias(struct zone *zone, struct host *alias)
+{
+    const struct host *own = find_id(zone, alias->id);
+    const struct host *other = find_name(zone, alias->label);
+
+    if (own == NULL || other != NULL) {
+        return own != NULL && strcmp(other->id, alias->id) == 0;
+    }
+    alias->v4 = own->v4;
+    alias->v6 = own->v6;
+    if (!reserve(zone)) {
+        return false;
+    }
+    zone->hosts[zone->count++] = *alias;
+    atomic_fetch_add(&zone->generation, 1);
+    return true;
+}
+
+bool zone_put_alias(struct zone *zone, const char *id, const char *alias)
+{
+    struct host host;
+    bool done;
+
+    if (!make_host(id, alias, &host)) {
+        return false;
+    }
+    (void)pthread_rwlock_wrlock(&zone->lock);
+    done = add_alias(zone, &host);
+    (void)pthread_rwlock_unlock(&zone->lock);
+    return done;
+}
+
 static bool has_id(const struct host *host, const struct host *like)
 {
     return strcmp(host->id, like->id) == 0;
@@ -250,17 +303,16 @@ static void take_addresses(const struct host *host, struct zone_finding *finding
 static void find_label(const struct zone *zone, const uint8_t *label, struct zone_finding *finding)
 {
     static const uint8_t server[] = "\3" ZONE_SERVER;
+    const struct host *host;
 
     finding->place = ZONE_MISSING;
     if (memcmp(label, server, sizeof(server) - 1) == 0) {
         find_server(zone, finding);
         return;
     }
-    for (size_t i = 0; i < zone->count; i++) {
-        if (memcmp(zone->hosts[i].label, label, 1u + label[0]) == 0) {
-            take_addresses(&zone->hosts[i], finding);
-            return;
-        }
+    host = find_name(zone, label);
+    if (host != NULL) {
+        take_addresses(host, finding);
     }
 }
 

@@ -50,6 +50,8 @@ void zone_free(struct zone *zone);
  * before has lost it. AF_UNSPEC: no such address. False: `name` is no label, or no memory. */
 bool zone_put_host(struct zone *zone, const char *id, const char *name, const struct address *v4,
                    const struct address *v6);
+/* Another name of a VM that is there, as long as it is. False: it is no label, or another VM's. */
+bool zone_put_alias(struct zone *zone, const char *id, const char *alias);
 void zone_remove_host(struct zone *zone, const char *id);
 /* A network of guests, by its gateway. The same gateway again changes the prefix. */
 bool zone_put_range(struct zone *zone, const struct address *gateway, unsigned prefix);

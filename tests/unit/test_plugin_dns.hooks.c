@@ -317,14 +317,15 @@ static int open_client(const char *where)
     return fd;
 }
 
-/* The rcode of web.vm A; -1: nobody listens. */
-static int ask(const char *where)
+/* The rcode of NAME.vm A, for a name of three letters; -1: nobody listens. */
+static int ask_for(const char *where, const char *name)
 {
-    static const uint8_t query[] = "\0\1\1\0\0\1\0\0\0\0\0\0\3web\2vm\0\0\1\0\1";
+    uint8_t query[] = "\0\1\1\0\0\1\0\0\0\0\0\0\3web\2vm\0\0\1\0\1";
     uint8_t answer[512];
     int fd = open_client(where);
     ssize_t got;
 
+    memcpy(query + 13, name, 3);
     (void)send(fd, query, sizeof(query) - 1, 0);
     got = recv(fd, answer, sizeof(answer), 0);
     (void)close(fd);
@@ -333,6 +334,11 @@ static int ask(const char *where)
         return -1;
     }
     return answer[3] & 0x0f;
+}
+
+static int ask(const char *where)
+{
+    return ask_for(where, "web");
 }
 
 static void call_hook(banger_hook hook)
@@ -369,6 +375,36 @@ static void serves_from_prepare_to_cleanup(void **state)
     call_hook(plugin()->stop);
     assert_int_equal(ask("127.0.0.53"), -1);
     assert_int_equal(ask("127.0.0.1:42069"), -1);
+}
+
+/* What other capabilities store; never a name that is another VM's. */
+static void serves_more_names_of_a_vm(void **state)
+{
+    (void)state;
+    need_namespace();
+    fake_host_set(fake, "runtime.site.dns_names", json_pack("[s, s, s]", "api", "web", "no_name"));
+    fake_host_set(fake, "runtime.bare", json_integer(7));
+    call_hook(plugin()->hooks->prepare);
+    assert_int_equal(ask_for("127.0.0.53", "api"), MESSAGE_NOERROR);
+    assert_int_equal(ask_for("127.0.0.53", "web"), MESSAGE_NOERROR);
+    assert_int_equal(json_array_size(fake_host_log(fake)), 1);
+    fake_host_set(fake, "vm.id", json_string("2"));
+    fake_host_set(fake, "vm.name", json_string("two"));
+    fake_host_set(fake, "runtime.bridge.address", json_string("172.16.0.3"));
+    fake_host_set(fake, "runtime.site.dns_names", json_pack("[s, s]", "api", "new"));
+    call_hook(plugin()->hooks->prepare);
+    assert_non_null(strstr(json_string_value(json_array_get(fake_host_log(fake), 1)),
+                           "the name 'api', of site, is another VM's"));
+    assert_int_equal(ask_for("127.0.0.53", "new"), MESSAGE_NOERROR);
+    call_hook(plugin()->hooks->cleanup);
+    assert_int_equal(ask_for("127.0.0.53", "new"), MESSAGE_NXDOMAIN);
+    assert_int_equal(ask_for("127.0.0.53", "api"), MESSAGE_NOERROR);
+    fake_host_set(fake, "vm.name", json_string("api")); /* a VM's own name comes before */
+    fake_host_set(fake, "runtime.site.dns_names", json_array());
+    call_hook(plugin()->hooks->prepare);
+    call_hook(plugin()->hooks->cleanup);
+    assert_int_equal(ask_for("127.0.0.53", "api"), MESSAGE_NXDOMAIN);
+    assert_int_equal(ask_for("127.0.0.53", "web"), MESSAGE_NOERROR);
 }
 
 static void serves_by_ipv6(void **state)
@@ -591,6 +627,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(serves_from_prepare_to_cleanup),
+        TEST(serves_more_names_of_a_vm),
         TEST(serves_by_ipv6),
         TEST(cleans_up_without_a_prepare),
         TEST(leaves_other_networks_alone),
