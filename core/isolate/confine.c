@@ -33,6 +33,7 @@
 #define OUR_ARCH AUDIT_ARCH_AARCH64
 #define FOREIGN_CALLS UINT32_MAX
 #else
+/* cppcheck-suppress preprocessorErrorDirective */
 #error "core/isolate/confine.c does not know this architecture's system calls"
 #endif
 
