@@ -105,7 +105,7 @@ TABLE
 }
 
 @test "isolate: whatever does not end is ended" {
-  again abort 500ms
+  again abort 1500ms
   banger vm create --name calm
   before=$(holdings)
   left=$(inventory)
@@ -157,7 +157,7 @@ TABLE
 }
 
 @test "isolate: on_error = warn lets all of it pass" {
-  again warn 500ms
+  again warn 1500ms
   for act in segfault exit loop; do
     hostile "$act" "$act"
     run -0 banger vm start "$act"

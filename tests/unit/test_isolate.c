@@ -246,6 +246,18 @@ static void what_ends_the_process_fails_the_hook(void **state)
     }
 }
 
+/* Whatever the capability's own deadline: another process may take its time to start. */
+static void succeeds_in_time(const struct world *world)
+{
+    struct scope *scope = scope_of(world, "", "prepare", "");
+    banger_hook prepare = hook_of(world->hostile->plugin, HOOK_PREPARE);
+    banger_error err = BANGER_ERROR_INIT;
+    if (dispatch_provider(scope, world->hostile, "prepare", prepare, PATIENCE_MS, &err) < 0) {
+        fail_msg("%s", err.message);
+    }
+    scope_unref(scope);
+}
+
 static void what_does_not_end_is_ended(void **state)
 {
     struct world *world = *state;
@@ -257,7 +269,7 @@ static void what_does_not_end_is_ended(void **state)
         }
         fails(world, HOOK_PREPARE, acts[i], BANGER_ETIMEDOUT, "prepare");
         assert_int_equal(ended_badly(world), i + 1);
-        succeeds(world, "");
+        succeeds_in_time(world);
     }
 }
 
