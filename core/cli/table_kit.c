@@ -55,8 +55,8 @@ const struct command commands_kit[] = {
         .summary = "look whether hooks are in order",
         .description =
             "Each script is compiled and run as the daemon does it, in the same sandbox, and\n"
-            "the table that it returns is checked. No hook of it runs, and no daemon is needed.\n"
-            "What is wrong is told with file and line, and makes the exit status 1.",
+            "the table that it returns is checked. No hook of it runs, and no daemon is\n"
+            "needed. What is wrong is told with file and line, and makes the exit status 1.",
         .arguments = ARGUMENTS({"FILE", VALUE_FILE, ARGUMENT_SOME}),
         .examples = EXAMPLES({"banger hook check ~/.config/banger/hooks.d/*.lua", "all of yours"}),
         .run = hook_check,
@@ -65,11 +65,11 @@ const struct command commands_kit[] = {
         .path = "hook test",
         .summary = "run a hook's functions without a VM",
         .description =
-            "Runs them in the order of a VM's life, and shows what they contribute, write down\n"
-            "and log, and what they run. The VM is made up, or one of yours (--vm), or the one\n"
-            "of a recording (vm start --record): then programs in the guest and on the host\n"
-            "answer as they did. Without one nothing is run, and every program ends with status\n"
-            "0 and says nothing. A function that fails makes the exit status 1.",
+            "Runs them in the order of a VM's life, and shows what they contribute, write\n"
+            "down and log, and what they run. The VM is made up, or one of yours (--vm), or\n"
+            "that of a recording (vm start --record): then programs in the guest and on the\n"
+            "host answer as they did. Without one nothing is run, and every program ends with\n"
+            "status 0 and says nothing. A function that fails makes the exit status 1.",
         .arguments = ARGUMENTS({"FILE", VALUE_FILE, ARGUMENT_ONE}),
         .options = OPTIONS(
             {"recording", 'r', VALUE_FILE, "FILE", "what was recorded of a start", false},
