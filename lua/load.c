@@ -216,7 +216,10 @@ char *load_script(const struct banger_host *host, struct banger_call *call, cons
 
     (void)snprintf(name, sizeof(name), "%.*s", (int)(strlen(file) - strlen(".lua")), file);
     if (told == NULL) {
+        /* Should it hang, that is all that is heard of it. */
+        host->hint(call, "it was loading %s/%s, which does not come to an end", folder, file);
         told = load(host, call, &loading, name, settings);
+        host->hint(call, "%s", "");
         if (told != NULL) {
             loaded_keep(&loading, settings, told);
         }

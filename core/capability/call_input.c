@@ -38,7 +38,8 @@ static const char *failure_of(const struct banger_call *call, const char *key)
     if (str_equal(key, "call.error")) {
         return call->error.message;
     }
-    return str_equal(key, "call.hint") && call->error.hint[0] != '\0' ? call->error.hint : NULL;
+    const char *hint = call->hint[0] != '\0' ? call->hint : call->error.hint;
+    return str_equal(key, "call.hint") && hint[0] != '\0' ? hint : NULL;
 }
 
 static const json_t *look_up(const struct banger_call *call, const char *key)

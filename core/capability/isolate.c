@@ -267,7 +267,9 @@ static int tell(const struct task *task, const char *what, const banger_error *p
     (void)task->host->fail(task->call, (int)problem->code, "%s%s", what, problem->message);
     if (problem->hint[0] != '\0') {
         task->host->hint(task->call, "%s", problem->hint);
-    } else if (problem->code == BANGER_ETIMEDOUT) {
+    } else if (problem->code == BANGER_ETIMEDOUT &&
+               task->host->get_string(task->call, "call.hint", NULL) ==
+                   NULL) { /* the plugin's own */
         task->host->hint(task->call, "plugins.%s.timeout in config.lua allows it more", name);
     }
     return -1;

@@ -156,6 +156,7 @@ LUA
   hook site <<<'(""):rep(1 << 62) return {}'
   run -1 banger vm start web
   has "capability 'lua': expand: it did not finish in time"
+  has "hint: it was loading $BANGER_HOME/hooks.d/site.lua"
   hook site <<<'return {}'
   run -0 banger vm start web
 }
