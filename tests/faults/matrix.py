@@ -20,7 +20,7 @@ from stacks import STACKS  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.realpath(os.environ.get("BANGER_BUILD", "build/faults"))
 FULL = os.environ.get("FULL", "") not in ("", "0")
-JOB_S = 7200 if FULL else 900
+JOB_S = 7200 if FULL else 1800
 ALONE = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
 
 # What one worker plays in turn, the longest first; on dm-snapshot one machine has all.
