@@ -14,7 +14,8 @@ setup() {
   for file in bin/banger libexec/banger/bangerd libexec/banger/banger-agent lib/banger/plugins/qemu.so \
     include/banger/plugin.h include/banger/test.h lib/libbanger-test.a lib/pkgconfig/banger.pc lib/pkgconfig/banger-test.pc share/man/man1/banger.1 \
     share/man/man1/banger-vm-run.1 share/bash-completion/completions/banger \
-    lib/systemd/system/bangerd.service share/doc/banger/README.md; do
+    lib/systemd/system/bangerd.service share/doc/banger/README.md lib/banger/plugins/lua.so share/banger/library.lua \
+    share/doc/banger/hooks/inventory.lua; do
     [ -s "$root/usr/$file" ] || { echo "missing: $file"; return 1; }
   done
   run ! grep -r '@[A-Z]*@' "$root/usr/lib/pkgconfig" "$root/usr/lib/systemd"
