@@ -62,7 +62,9 @@ contributed() {
   run -1 banger plugin new motd
   has "motd is there already"
   is "$(cat motd/motd.c)" mine
-  for name in Motd 7up a_b core ../motd "$(printf 'a%.0s' {1..32})"; do
+  run -2 banger plugin new core
+  has "it is the core's own"
+  for name in Motd 7up a_b ../motd "$(printf 'a%.0s' {1..32})"; do
     run -2 banger plugin new "$name"
     has "use a lower-case letter"
   done
