@@ -42,6 +42,18 @@ static void test_getters_answer_from_the_document(void **state)
     assert_null(host->get_json(call, "change.vcpu"));
 }
 
+static void test_every_function_of_the_host_is_there(void **state)
+{
+    (void)state;
+    for (size_t at = offsetof(struct banger_host, fail); at < sizeof(struct banger_host);
+         at += sizeof(void (*)(void))) {
+        void *function = NULL;
+
+        memcpy(&function, (const char *)host + at, sizeof(function));
+        assert_non_null(function);
+    }
+}
+
 static void test_bad_json_fails_the_call_and_records_nothing(void **state)
 {
     (void)state;
@@ -199,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_getters_answer_from_the_document, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_function_of_the_host_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_json_fails_the_call_and_records_nothing, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_programs_are_an_absolute_path_and_strings, setup,

@@ -171,9 +171,22 @@ static void test_nothing_is_recorded_of_a_late_hook_or_unasked(void **state)
     assert_int_equal(json_array_size(entries), 0);
 }
 
+/* A function that the host has and this table has not would end the daemon when it is recorded. */
+static void test_every_function_of_the_host_is_there(void **state)
+{
+    (void)state;
+    for (size_t at = offsetof(struct banger_host, fail); at < sizeof(struct banger_host);
+         at += sizeof(void (*)(void))) {
+        void *function = NULL;
+        memcpy(&function, (const char *)&record_host + at, sizeof(function));
+        assert_non_null(function);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_function_of_the_host_is_there),
         cmocka_unit_test_setup_teardown(test_what_a_hook_saw_asked_and_was_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_failure_and_what_was_survived, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_answers_are_left_out, setup, teardown),
