@@ -116,11 +116,11 @@ $(LUA_FILE): $(LUA_SRC) $(wildcard lua/*.h include/banger/*.h)
 	$(call say,PLUGIN  $@)$(CC) $(filter-out -MMD -MP,$(BASE_CFLAGS)) $(LUA_CFLAGS) -fPIC -shared $(BASE_LDFLAGS) $(LUA_SRC) -o $@ $(LUA_LIBS)
 
 # What third parties' tests are linked with, and those of plugins/ too.
-$(BUILD)/obj/kit/%.o: kit/%.c
+$(BUILD)/obj/core/kit/%.o: core/kit/%.c
 	@mkdir -p $(@D)
 	$(call say,CC      $@)$(CC) $(BASE_CFLAGS) -fPIC -D_GNU_SOURCE -Iinclude $(shell pkg-config --cflags jansson) -c $< -o $@
 
-$(KIT_LIB): $(call obj,$(wildcard kit/*.c))
+$(KIT_LIB): $(call obj,$(wildcard core/kit/*.c))
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(call say,AR      $@)$(AR) rcs $@ $^

@@ -40,14 +40,14 @@ check_sizes() {
       echo "$file: $lines lines; split it ($lines_max are allowed)"
       failed=1
     fi
-  done < <(sources core plugins lua kit include tests share/examples)
+  done < <(sources core plugins lua include tests share/examples)
   return "$failed"
 }
 
 check_format() {
   local format
   format=$(tool clang-format) || return
-  sources core plugins lua kit include tests share/examples | xargs "$format" --dry-run -Werror
+  sources core plugins lua include tests share/examples | xargs "$format" --dry-run -Werror
 }
 
 check_shell() {
@@ -66,7 +66,7 @@ check_shell() {
 check_cppcheck() {
   local cppcheck dirs=() dir
   cppcheck=$(tool cppcheck) || return
-  for dir in core plugins lua kit; do
+  for dir in core plugins lua; do
     [ ! -d "$dir" ] || dirs+=("$dir")
   done
   "$cppcheck" -q -j "$(nproc)" --std=c11 --enable=performance,portability --inline-suppr \
@@ -82,7 +82,7 @@ check_tidy() {
   tidy=$(tool clang-tidy) || return
   mapfile -t flags < <(compile_flags)
   # shellcheck disable=SC2016  # the inner shell's arguments
-  sources core plugins lua kit | grep '\.c$' | xargs -P "$(nproc)" -I{} \
+  sources core plugins lua | grep '\.c$' | xargs -P "$(nproc)" -I{} \
     bash -c 'out=$("$@" 2>/dev/null) || { printf "%s\n" "$out"; exit 1; }' tidy \
     "$tidy" --quiet {} -- "${flags[@]}"
 }
