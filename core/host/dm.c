@@ -323,12 +323,26 @@ static bool find_by_uuid(const char *uuid, char name[DM_NAME_LEN], struct dm_inf
     return true;
 }
 
+/* Of a device that a daemon has removed which was killed before it came to the node (without udevd
+ * nobody else would). A device of that name, somebody else's, keeps its own. Inside. */
+static void remove_stale_node(const char *name)
+{
+    AUTO_FREE char *path = str_format("/dev/mapper/%s", name);
+    char uuid[UUID_MAX];
+    struct stat node;
+    if (uuid_of_name(name, uuid, NULL) == 0 && uuid[0] == '\0' && lstat(path, &node) == 0 &&
+        S_ISBLK(node.st_mode)) {
+        (void)unlink(path);
+    }
+}
+
 /* One attempt: 0 it is gone, or an errno. Inside. */
-static int remove_once(const char *uuid)
+static int remove_once(const char *own_name, const char *uuid)
 {
     char name[DM_NAME_LEN];
     struct dm_info info;
     if (!find_by_uuid(uuid, name, &info)) {
+        remove_stale_node(own_name);
         return 0;
     }
     AUTO_TASK struct dm_task *task = dm_task_create(DM_DEVICE_REMOVE);
@@ -346,12 +360,14 @@ static int remove_once(const char *uuid)
 
 int dm_remove(const struct host *host, const char *vm_id, banger_error *err)
 {
+    char name[NAME_MAX_DM];
     char uuid[UUID_MAX];
+    format_name(host, vm_id, name);
     format_uuid(host, vm_id, uuid);
     deadline until = deadline_in(BUSY_TIMEOUT_MS);
     for (;;) {
         enter();
-        int failure = remove_once(uuid);
+        int failure = remove_once(name, uuid);
         leave();
         if (failure == 0) {
             return 0;
