@@ -93,6 +93,58 @@ static void test_ignored_requests(void **state)
     assert_nothing_left(world);
 }
 
+/* -- A VMM that is slow to hear ------------------------------------------------------------------ */
+
+static atomic_llong time_to_ask_ms; /* the most that request_stop was given */
+
+static int slow_request_stop(const struct banger_host *host, struct banger_call *call)
+{
+    long long left = host->remaining_ms(call);
+    if (left > atomic_load(&time_to_ask_ms)) {
+        atomic_store(&time_to_ask_ms, left);
+    }
+    return (host->fail)(call, BANGER_EIO, "does not hear, as told");
+}
+
+static struct banger_vmm slow_vmm; /* the stub's, but for that */
+
+static const struct banger_plugin slow_plugin = {
+    BANGER_PLUGIN_HEADER,
+    .name = "slow",
+    .version = "1",
+    .summary = "the stub, which does not hear",
+    .license = "LGPL-2.1-or-later",
+    .vmm = &slow_vmm,
+};
+
+static void create_slow(struct world *world, const char *name)
+{
+    AUTO_JSON json_t *params = vm_params(name, "run");
+    AUTO_JSON json_t *vm = NULL;
+    banger_error err = BANGER_ERROR_INIT;
+    json_put(params, "vmm", json_string("slow"));
+    slow_vmm = *registry_find(world->registry, "stub")->plugin->vmm;
+    slow_vmm.request_stop = slow_request_stop;
+    if (registry_add(world->registry, &slow_plugin, "built-in", NULL, &err) < 0 ||
+        registry_resolve(world->registry, &err) < 0 ||
+        lifecycle_create(&world->engine, &caller_nobody, params, &vm, &err) < 0) {
+        fail_msg("%s", err.message);
+    }
+}
+
+/* A stop's own time bounds each of its requests, which otherwise have 2 s. */
+static void test_a_request_has_no_more_time_than_its_stop(void **state)
+{
+    struct world *world = *state;
+    banger_error err = BANGER_ERROR_INIT;
+    create_slow(world, "a");
+    vm_start(world, "a");
+    assert_int_equal(lifecycle_stop(&world->engine, &caller_nobody, "a", 300, NULL, &err), 0);
+    assert_in_range(atomic_load(&time_to_ask_ms), 1, 300);
+    vm_delete(world, "a");
+    assert_nothing_left(world);
+}
+
 static void test_kill_and_restart(void **state)
 {
     struct world *world = *state;
@@ -407,6 +459,7 @@ int main(void)
         TEST(test_life),
         TEST(test_a_vm_that_never_ran),
         TEST(test_ignored_requests),
+        TEST(test_a_request_has_no_more_time_than_its_stop),
         TEST(test_kill_and_restart),
         TEST(test_failure_in_each_hook),
         TEST(test_launch_is_refused),
