@@ -8,6 +8,7 @@ hook: a capability's hook does not return for one VM, before its deadline and be
 import os
 import select
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -81,6 +82,17 @@ def use(home, name, executes):
     home.call("vm.delete", {"vm": name})
 
 
+def ends(pending):
+    """Its stream, of an exec, is passed at once; with the VM it comes to its end, whatever it had to say."""
+    answer = pending.answer()
+    if "error" in answer:
+        raise Wrong(f"{pending.method} in the VM that hung: {answer}")
+    with socket.socket(fileno=pending.client.fd) as stream:
+        stream.settimeout(PATIENCE_S)
+        while stream.recv(1 << 16):
+            pass
+
+
 def hung_vmm(home):
     names = [f"vm{i}" for i in range(VMS)]
     for name in names:
@@ -105,9 +117,10 @@ def hung_vmm(home):
     if after > max(PS_BUDGET_MS, PS_FACTOR * before):
         raise Wrong("ps waits for the VMM that hangs")
     for pending in waiting[1:]:
-        if "error" in pending.answer():
-            raise Wrong(f"{pending.method} of the VM that hung, afterwards: {pending.answer()}")
-    waiting[0].client.close()
+        answer = pending.answer()
+        if "error" in answer:
+            raise Wrong(f"{pending.method} of the VM that hung, afterwards: {answer}")
+    ends(waiting[0])
     home.call("vm.delete", {"vm": names[0]})
 
 
