@@ -138,7 +138,8 @@ struct lineup *expansion_build(const struct expansion *expansion, const struct l
     struct builder builder = {.expansion = expansion, .earlier = earlier, .items = items};
     gather(&builder);
     banger_error err = BANGER_ERROR_INIT;
-    if (order_resolve(items, builder.count, &err) < 0) { /* the plugins alone have an order */
+    if (order_resolve(items, builder.count, ORDER_BLAMES_CARRIED, &err) <
+        0) { /* the plugins alone have an order */
         log_error("%s", err.message);
     }
     struct lineup *lineup = lineup_new(items, builder.count);

@@ -7,7 +7,8 @@
  *    `banger doctor`. Where it has never answered, a broken capability stands for what it may carry.
  * 3. Where any answer differs from the one before, a line-up is built of the plugins and of all that they
  *    carry. What cannot be used there (its description, its configuration, its name, its place) is
- *    broken in it, with the reason; the rest stays.
+ *    broken in it, with the reason; the rest stays. Of a circle only what is carried is broken: plugins
+ *    stand in earlier line-ups too, and what stands in one is not changed any more.
  *
  * All of it under the registry's lock of refreshes.
  */

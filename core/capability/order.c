@@ -18,6 +18,7 @@ struct graph {
     size_t count;
     bool *precedes; /* [a * count + b]: a must come before b */
     bool *taken;
+    enum order_blame blame;
     struct capability *blamed;
 };
 
@@ -131,10 +132,15 @@ static size_t find_cycle(const struct graph *graph)
     return first;
 }
 
+static bool may_break(enum order_blame blame, const struct capability *capability)
+{
+    return blame == ORDER_BLAMES_CARRIED ? capability->carrier != NULL : capability->stranger;
+}
+
 static void blame(struct graph *graph, size_t index)
 {
     struct capability *capability = graph->items[index];
-    if (capability->stranger &&
+    if (may_break(graph->blame, capability) &&
         (graph->blamed == NULL ||
          strcmp(capability->plugin->name, graph->blamed->plugin->name) > 0)) {
         graph->blamed = capability;
@@ -183,13 +189,14 @@ static int sort(struct graph *graph, struct capability **sorted, banger_error *e
     return take_all(graph, sorted, err);
 }
 
-static int try_to_order(struct capability **items, size_t count, struct capability **blamed,
-                        banger_error *err)
+static int try_to_order(struct capability **items, size_t count, enum order_blame blame,
+                        struct capability **blamed, banger_error *err)
 {
     AUTO_FREE bool *precedes = xcalloc(count * count, sizeof(*precedes));
     AUTO_FREE bool *taken = xcalloc(count, sizeof(*taken));
     AUTO_FREE struct capability **sorted = xcalloc(count, sizeof(*sorted));
-    struct graph graph = {.items = items, .count = count, .precedes = precedes, .taken = taken};
+    struct graph graph = {
+        .items = items, .count = count, .precedes = precedes, .taken = taken, .blame = blame};
     int result = sort(&graph, sorted, err);
     *blamed = graph.blamed;
     if (result == 0 && count > 0) {
@@ -198,12 +205,13 @@ static int try_to_order(struct capability **items, size_t count, struct capabili
     return result;
 }
 
-int order_resolve(struct capability **items, size_t count, banger_error *err)
+int order_resolve(struct capability **items, size_t count, enum order_blame blame,
+                  banger_error *err)
 {
     struct capability *blamed = NULL;
     banger_error problem = BANGER_ERROR_INIT;
-    while (try_to_order(items, count, &blamed, &problem) < 0) {
-        if (blamed == NULL || !blamed->stranger) {
+    while (try_to_order(items, count, blame, &blamed, &problem) < 0) {
+        if (blamed == NULL || !may_break(blame, blamed)) {
             if (err != NULL) {
                 *err = problem;
             }

@@ -194,7 +194,7 @@ int registry_add_broken(struct registry *registry, const char *name, const char 
 
 int registry_resolve(struct registry *registry, banger_error *err)
 {
-    int result = order_resolve(registry->items, registry->count, err);
+    int result = order_resolve(registry->items, registry->count, ORDER_BLAMES_STRANGERS, err);
     (void)pthread_mutex_lock(&registry->lock);
     lineup_unref(STEAL(registry->lineup));
     (void)pthread_mutex_unlock(&registry->lock);

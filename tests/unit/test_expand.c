@@ -199,6 +199,25 @@ static void of_a_circle_one_that_is_carried_is_broken(void **state)
     expect_lineup(*state, "b! c keeper nat a");
 }
 
+/* A stranger stands in line-ups that operations read: a refresh leaves it as it is, whoever is last by name. */
+static void of_a_circle_a_strange_plugin_is_not_broken(void **state)
+{
+    static const struct banger_hooks none = {.size = sizeof(none)};
+    static const char *const names[] = {"motd?", NULL};
+    const struct banger_plugin vendor = {BANGER_PLUGIN_HEADER, .name = "vendor", .hooks = &none,
+                                         .after = names};
+    registry_set_strangers(*state, true);
+    assert_int_equal(registry_add(*state, &vendor, "/p/vendor.so", NULL, NULL), 0);
+    assert_int_equal(registry_resolve(*state, NULL), 0);
+    SAY("{\"name\":\"motd\",\"after\":[\"vendor\"]}");
+    registry_refresh(*state);
+    expect_lineup(*state, "keeper motd! vendor");
+    assert_null(registry_find(*state, "vendor")->broken);
+    SAY("{\"name\":\"motd\"}");
+    registry_refresh(*state);
+    expect_lineup(*state, "keeper motd vendor");
+}
+
 static void provide_is_for_expand_alone(void **state)
 {
     static const struct banger_hooks none = {.size = sizeof(none)};
@@ -229,6 +248,7 @@ int main(void)
         TEST(wrong_policy_breaks_too),
         TEST(missing_names_are_forgiven_where_something_is_broken),
         TEST(of_a_circle_one_that_is_carried_is_broken),
+        TEST(of_a_circle_a_strange_plugin_is_not_broken),
         TEST(provide_is_for_expand_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,23 +137,54 @@ static void *operate(void *context)
     return NULL;
 }
 
+static void operate_at_once(struct registry *registry)
+{
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, operate, registry), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(atomic_load(&rounds_failed), 0);
+}
+
 static void refreshes_and_dispatches_go_together(void **state)
 {
     static const struct banger_hooks hooks = {.size = sizeof(hooks), .prepare = prepare_quietly};
     static const struct banger_plugin mover = {BANGER_PLUGIN_HEADER, .name = "mover",
                                                .hooks = &hooks, .expand = expand_anew};
     assert_int_equal(registry_add(*state, &mover, "built-in", NULL, NULL), 0);
-    pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, operate, *state), 0);
-    }
-    for (int i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    }
-    assert_int_equal(atomic_load(&rounds_failed), 0);
+    operate_at_once(*state);
     assert_int_equal(find_now(*state, "moving")->tally->hooks[HOOK_PREPARE].calls,
                      THREADS * ROUNDS);
     assert_true(atomic_load(&versions) <= THREADS * ROUNDS); /* those who waited shared one */
+}
+
+static int expand_in_circles(const struct banger_host *host, struct banger_call *call)
+{
+    return host->provide(call, atomic_fetch_add(&versions, 1) % 2 == 0
+                                   ? "{\"name\":\"motd\",\"after\":[\"vendor\"]}"
+                                   : "{\"name\":\"motd\"}");
+}
+
+/* What stands in a line-up is read without a lock: no refresh may change it. */
+static void circles_change_nothing_that_others_read(void **state)
+{
+    static const char *const names[] = {"motd?", NULL};
+    static const struct banger_hooks hooks = {.size = sizeof(hooks), .prepare = prepare_quietly};
+    static const struct banger_hooks none = {.size = sizeof(none)};
+    static const struct banger_plugin circler = {BANGER_PLUGIN_HEADER, .name = "circler",
+                                                 .hooks = &none, .expand = expand_in_circles};
+    static const struct banger_plugin vendor = {BANGER_PLUGIN_HEADER, .name = "vendor",
+                                                .hooks = &hooks, .after = names};
+    assert_int_equal(registry_add(*state, &circler, "built-in", NULL, NULL), 0);
+    registry_set_strangers(*state, true);
+    assert_int_equal(registry_add(*state, &vendor, "/p/vendor.so", NULL, NULL), 0);
+    assert_int_equal(registry_resolve(*state, NULL), 0);
+    operate_at_once(*state);
+    assert_int_equal(find_now(*state, "vendor")->tally->hooks[HOOK_PREPARE].calls,
+                     THREADS * ROUNDS);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_registry, close_registry)
@@ -168,6 +199,7 @@ int main(void)
         TEST(tally_goes_on_with_the_name),
         TEST(changed_one_has_a_new_standing),
         TEST(refreshes_and_dispatches_go_together),
+        TEST(circles_change_nothing_that_others_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
