@@ -110,6 +110,13 @@ void context_look(lua_State *lua)
     }
 }
 
+void context_finish(lua_State *lua)
+{
+    if (context_of(lua)->end != CONTEXT_RUNS) {
+        end_here(lua, 1);
+    }
+}
+
 void context_arm(struct context *context)
 {
     lua_sethook(context->lua, on_count, LUA_MASKCOUNT, STEP_SLICE);

@@ -67,6 +67,8 @@ int64_t context_left_ms(const struct context *context, int64_t most);
 /* Raises an error once the run must end. Called by Lua every few thousand instructions, and by what could
  * otherwise be repeated for ever between two of these calls. */
 void context_look(lua_State *lua);
+/* Raises that error when the run was told to end and what was told has caught it: it is not done. */
+void context_finish(lua_State *lua);
 /* The same question, without raising anything: for C code that waits. */
 bool context_must_end(struct context *context);
 /* Arms the above. */

@@ -50,6 +50,7 @@ static int run(lua_State *lua)
         }
         return luaL_error(lua, "it returned false");
     }
+    context_finish(lua);
     return 0;
 }
 

@@ -73,6 +73,7 @@ static int run_file(lua_State *lua)
 
     compiled_push_text(lua, context->name, "", text->text, text->length);
     lua_call(lua, 0, LUA_MULTRET);
+    context_finish(lua);
     if (lua_gettop(lua) != 2 || !lua_istable(lua, 2)) {
         return luaL_error(lua,
                           "%s.lua: it must return one table: return { postStart = function(vm) "

@@ -126,29 +126,50 @@ static int safe_collectgarbage(lua_State *lua)
     return 1;
 }
 
-/* A thread's count of instructions begins anew: threads that make threads that make threads would put
- * the next look off for ever. */
-static int looking(lua_State *lua)
+static int finish_thread(lua_State *lua, int status, lua_KContext unused)
 {
-    context_look(lua);
-    lua_pushvalue(lua, lua_upvalueindex(1));
-    lua_insert(lua, 1);
-    lua_call(lua, lua_gettop(lua) - 1, LUA_MULTRET);
-    return lua_gettop(lua);
+    (void)unused;
+    return status == LUA_OK || status == LUA_YIELD ? lua_gettop(lua) : lua_error(lua);
 }
 
-static void keep_looking(lua_State *lua, const char *name)
+/* What every thread runs: the script's function, upvalue 1, in a protected call. Lua leaves a thread that ends by an
+ * error from context_look with its hook off, and closes its variables (`<close>`) later, when a handler that loops
+ * could not be ended any more; a protected call turns the hook on again and closes them itself. */
+static int run_thread(lua_State *lua)
+{
+    int status;
+
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_insert(lua, 1);
+    status = lua_pcallk(lua, lua_gettop(lua) - 1, LUA_MULTRET, 0, 0, finish_thread);
+    return finish_thread(lua, status, 0);
+}
+
+/* coroutine.create and coroutine.wrap; upvalue 1 is Lua's own. A thread's count of instructions begins anew:
+ * threads that make threads that make threads would put the next look off for ever. */
+static int make_thread(lua_State *lua)
+{
+    context_look(lua);
+    luaL_checktype(lua, 1, LUA_TFUNCTION);
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_pushvalue(lua, 1);
+    lua_pushcclosure(lua, run_thread, 1);
+    lua_call(lua, 1, 1);
+    return 1;
+}
+
+static void guard_threads_of(lua_State *lua, const char *name)
 {
     (void)lua_getfield(lua, -1, name);
-    lua_pushcclosure(lua, looking, 1);
+    lua_pushcclosure(lua, make_thread, 1);
     lua_setfield(lua, -2, name);
 }
 
 static void open_coroutine(lua_State *lua)
 {
     luaL_requiref(lua, LUA_COLIBNAME, luaopen_coroutine, 0);
-    keep_looking(lua, "create");
-    keep_looking(lua, "wrap");
+    guard_threads_of(lua, "create");
+    guard_threads_of(lua, "wrap");
 }
 
 static void open_string(lua_State *lua)

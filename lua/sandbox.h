@@ -6,7 +6,9 @@
  *    that ran out of memory or was ended anywhere is of no further interest.
  * 2. Memory is bounded by the allocator. Time is bounded by a function that Lua calls every few thousand
  *    instructions (context_look); what stays inside one C function for ever (a pattern that backtracks)
- *    is ended with its process, which is why this plugin runs isolated.
+ *    is ended with its process, which is why this plugin runs isolated. An error in that function turns it off until
+ *    a protected call catches it, so nothing of a script's may run in between: message handlers, and what closes
+ *    variables of a thread.
  * 3. No io, package, debug, load; of os the clock. Finalizers (__gc) would run without 2: refused.
  */
 #ifndef LUA_SANDBOX_H

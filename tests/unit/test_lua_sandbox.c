@@ -35,6 +35,13 @@ static void what_is_there(void **state)
         "assert(select('#', xpcall(select, error, 2, 1, 2, 3)) == 3)\n"
         "co = coroutine.wrap(function() return xpcall(coroutine.yield, error, 1) end)\n"
         "assert(co() == 1 and select(2, co(2)) == 2)\n"
+        "co = coroutine.create(function() local x <close> = setmetatable({}, { __close = "
+        "function(_, e) closed = e end })\n"
+        "  coroutine.yield(pcall(coroutine.yield, 1)) error({ code = 7 }) end)\n"
+        "coroutine.resume(co) assert(select(3, coroutine.resume(co, 2)) == 2)\n"
+        "local good, e = coroutine.resume(co) assert(not good and e.code == 7 and closed == e)\n"
+        "assert(coroutine.status(co) == 'dead' and not coroutine.close(co))\n"
+        "assert(not pcall(coroutine.create, 1))\n"
         "assert(getmetatable(setmetatable({}, { __index = { a = 1 } })).__index.a == 1)");
 }
 
@@ -100,6 +107,27 @@ static void endless_loops_end(void **state)
             "grow(50)");
     endless("local t <close> = setmetatable({}, { __close = function() while true do end end })\n"
             "while true do end");
+    /* The same in threads, which Lua closes after the error; also when the handler is added later. */
+    endless("coroutine.wrap(function()\n"
+            "  local x <close> = setmetatable({}, { __close = function() while true do end end })\n"
+            "  while true do end end)()");
+    endless("local meta = {}\n"
+            "local co = coroutine.create(function()\n"
+            "  local x <close> = setmetatable({}, { __close = function() while true do end end })\n"
+            "  local y <close> = setmetatable({}, meta)\n"
+            "  while true do end end)\n"
+            "meta.__close = function() while true do end end\n"
+            "coroutine.resume(co) coroutine.close(co) while true do end");
+    endless("local meta = { __close = function() end }\n"
+            "local co = coroutine.wrap(function()\n"
+            "  local x <close> = setmetatable({}, meta)\n"
+            "  meta.__close = function() while true do end end\n"
+            "  pcall(function() while true do end end) while true do end end)\n"
+            "co()");
+    endless("local co = coroutine.create(function()\n"
+            "  local x <close> = setmetatable({}, { __close = function() while true do end end })\n"
+            "  coroutine.yield() end)\n"
+            "coroutine.resume(co) coroutine.close(co)");
     endless("xpcall(function() while true do end end, function() while true do end end)\n"
             "while true do end");
     endless("table.sort({1, 2, 3, 4, 5}, function() while true do end end)");
