@@ -15,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SITE_FOLDER "/etc/banger/hooks.d"
 #define NAME_LENGTH_MAX 31 /* as a plugin's */
 #define SUFFIX ".lua"
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -174,22 +173,28 @@ static int visit_folder(const struct expanding *expanding, const char *folder, b
     return 0;
 }
 
+/* hooks.d in one of banger's folders; "": it has none. */
+static int visit_hooks_of(const struct expanding *expanding, const char *dir)
+{
+    char folder[PATH_MAX];
+
+    (void)snprintf(folder, sizeof(folder), "%s/hooks.d", dir);
+    return *dir != '\0' ? visit_folder(expanding, folder, false) : 0;
+}
+
 /* The site's come first: none of a user's own can take the place of one. */
 static int visit_folders(const struct expanding *expanding)
 {
     const char *config = expanding->host->get_string(expanding->call, "host.config_dir", "");
-    const char *home = getenv("BANGER_HOME");
+    const char *site = expanding->host->get_string(expanding->call, "host.site_dir", "");
     json_auto_t *dirs = banger_json_get(expanding->host, expanding->call, "config.dirs");
-    char own[PATH_MAX];
     size_t index;
     json_t *dir;
 
-    (void)snprintf(own, sizeof(own), "%s/hooks.d", config);
-    if ((home == NULL || *home == '\0') && strcmp(own, SITE_FOLDER) != 0 &&
-        visit_folder(expanding, SITE_FOLDER, false) < 0) {
+    if (strcmp(site, config) != 0 && visit_hooks_of(expanding, site) < 0) {
         return -1;
     }
-    if (*config != '\0' && visit_folder(expanding, own, false) < 0) {
+    if (visit_hooks_of(expanding, config) < 0) {
         return -1;
     }
     json_array_foreach (dirs, index, dir) {
@@ -203,12 +208,13 @@ static int visit_folders(const struct expanding *expanding)
 /* One script, wherever it lies: `banger hook check` and `hook test` ask for it. */
 static int visit_file(const struct expanding *expanding, const char *path)
 {
-    char why[SOURCE_WHY_MAX];
+    char why[SOURCE_WHY_MAX] = "its folder is not there";
     char folder[PATH_MAX];
     const char *file = last_part(path);
     size_t length = strlen(file);
+    size_t before = (size_t)(file - path - 1);
 
-    (void)snprintf(folder, sizeof(folder), "%.*s", (int)(file - path - 1), path);
+    (void)snprintf(folder, sizeof(folder), "%.*s", (int)(before > 0 ? before : 1), path); /* "/" */
     if (length <= strlen(SUFFIX) || strcmp(file + length - strlen(SUFFIX), SUFFIX) != 0) {
         return provide_broken(expanding, file, path, "the file's name does not end in '" SUFFIX "'",
                               "rename it");

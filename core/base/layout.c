@@ -11,9 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SITE_DIR "/etc/banger"
+
 static void layout_of_root(struct layout *layout)
 {
-    layout->config_dir = xstrdup("/etc/banger");
+    layout->config_dir = xstrdup(SITE_DIR);
+    layout->site_dir = xstrdup(SITE_DIR);
     layout->state_dir = xstrdup("/var/lib/banger");
     layout->run_dir = xstrdup("/run/banger");
     layout->cache_dir = xstrdup("/var/cache/banger");
@@ -44,6 +47,7 @@ static int layout_of_user(struct layout *layout, banger_error *err)
         return error_hint(err, "set HOME, or BANGER_HOME to a folder of your own");
     }
     layout->config_dir = xdg_dir("XDG_CONFIG_HOME", home, ".config");
+    layout->site_dir = xstrdup(SITE_DIR);
     layout->state_dir = xdg_dir("XDG_STATE_HOME", home, ".local/state");
     layout->cache_dir = xdg_dir("XDG_CACHE_HOME", home, ".cache");
     const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -117,6 +121,7 @@ int layout_load(struct layout *layout, banger_error *err)
 void layout_free(struct layout *layout)
 {
     free(layout->config_dir);
+    free(layout->site_dir);
     free(layout->state_dir);
     free(layout->run_dir);
     free(layout->cache_dir);
@@ -128,8 +133,9 @@ void layout_free(struct layout *layout)
 
 json_t *layout_describe(const struct layout *layout)
 {
-    return json_pack("{s:s, s:s, s:s}", "state_dir", layout->state_dir, "run_dir", layout->run_dir,
-                     "config_dir", layout->config_dir);
+    return json_pack("{s:s, s:s, s:s, s:s*}", "state_dir", layout->state_dir, "run_dir",
+                     layout->run_dir, "config_dir", layout->config_dir, "site_dir",
+                     layout->site_dir);
 }
 
 char *layout_config_file(const struct layout *layout)

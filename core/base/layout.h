@@ -16,6 +16,7 @@
 
 struct layout {
     char *config_dir;
+    char *site_dir; /* what the site has for every daemon; NULL with BANGER_HOME */
     char *state_dir;
     char *run_dir;
     char *cache_dir;
@@ -27,7 +28,7 @@ struct layout {
 int layout_load(struct layout *layout, banger_error *err);
 void layout_free(struct layout *layout);
 
-/* What plugins are told of it: {"state_dir","run_dir","config_dir"}; a new reference. */
+/* What plugins are told of it: {"state_dir","run_dir","config_dir","site_dir"?}; a new reference. */
 json_t *layout_describe(const struct layout *layout);
 
 /* Each returns a new string. */

@@ -16,6 +16,7 @@
  *   image.*           id name path digest size_bytes
  *   kernel.*          id name path initramfs version
  *   host.*            state_dir run_dir instance (12 hex digits: this store's mark on the host)
+ *                     config_dir site_dir (since ABI 1.2)
  *   machine.*         what has been contributed up to now (contributeMachineConfig, launch)
  *   config.KEY        this plugin's own configuration
  *   runtime.NAME.KEY  what capability or provider NAME stored for this VM's present run

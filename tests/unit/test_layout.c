@@ -47,6 +47,10 @@ static void banger_home_holds_everything(void **state)
     assert_string_equal(kernel, "/srv/b/state/kernels/k");
     assert_non_null(layout.plugin_dir);
     assert_non_null(layout.libexec_dir);
+    AUTO_JSON json_t *told = layout_describe(&layout);
+    assert_string_equal(json_string_value(json_object_get(told, "config_dir")), "/srv/b");
+    assert_null(
+        json_object_get(told, "site_dir")); /* a home of its own has nothing of the site's */
     layout_free(&layout);
     assert_null(layout.state_dir);
 }
@@ -77,6 +81,8 @@ static void root_has_the_system_folders(void **state)
     (void)setenv("XDG_STATE_HOME", "/nowhere", 1);
     assert_int_equal(layout_load(&layout, NULL), 0);
     assert_string_equal(layout.config_dir, "/etc/banger");
+    AUTO_JSON json_t *told = layout_describe(&layout);
+    assert_string_equal(json_string_value(json_object_get(told, "site_dir")), "/etc/banger");
     assert_string_equal(layout.state_dir, "/var/lib/banger");
     assert_string_equal(layout.run_dir, "/run/banger");
     assert_string_equal(layout.cache_dir, "/var/cache/banger");
@@ -105,6 +111,7 @@ static void a_user_has_xdg_folders(void **state)
     }
     assert_int_equal(loaded, 0);
     assert_string_equal(layout.config_dir, "/home/u/.config/banger");
+    assert_string_equal(layout.site_dir, "/etc/banger");
     assert_string_equal(layout.cache_dir, "/cache/banger");
     assert_string_equal(layout.state_dir, "/home/u/.local/state/banger");
     assert_string_equal(layout.run_dir, "/home/u/.local/state/banger/run");

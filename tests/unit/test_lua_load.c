@@ -73,6 +73,9 @@ static void what_is_wrong_is_told(void **state)
         {"require('none')", "lib/none.lua: No such file"},
         {"require('../x')", "invalid name '../x'"},
         {"while true do end", "loading it takes too many steps"},
+        {"coroutine.wrap(function() local x <close> = setmetatable({}, { __close = function() "
+         "while true do end end }) while true do end end)()",
+         "loading it takes too many steps"},
         {"local t = {} while true do t[#t+1] = ('x'):rep(1000) .. #t end", "MiB of memory"},
         {"return { summary = '\\xff' }", "'summary' must be"},
         {"\xff", "must be text in UTF-8"},
@@ -138,6 +141,40 @@ static void other_folders_are_configured(void **state)
     assert_string_equal(text_of(expand("other"), "origin"), temp_dir_at(&home, "more/other.lua"));
     fake_host_set(fake, "config.dirs", json_pack("[s]", temp_dir_at(&home, "none")));
     assert_non_null(strstr(broken_by("none"), "there is no folder"));
+}
+
+/* The site's come first; a daemon of a BANGER_HOME is told of none. */
+static void the_site_has_a_folder(void **state)
+{
+    const json_t *all = fake_host_provided(fake);
+
+    (void)state;
+    assert_int_equal(mkdir(temp_dir_at(&home, "etc"), 0755), 0);
+    assert_int_equal(mkdir(temp_dir_at(&home, "etc/hooks.d"), 0755), 0);
+    temp_dir_write(&home, "etc/hooks.d/common.lua", "return {}");
+    write_script("own", "return {}");
+    assert_null(expand("common"));
+    fake_host_set(fake, "host.site_dir", json_string(temp_dir_at(&home, "etc")));
+    assert_non_null(expand("own"));
+    assert_int_equal(json_array_size(all), 3);
+    assert_string_equal(text_of(json_array_get(all, 1), "name"), "common");
+    assert_string_equal(text_of(json_array_get(all, 2), "name"), "own");
+    fake_host_set(fake, "host.site_dir", json_string(home.path)); /* root's are the same */
+    assert_non_null(expand("own"));
+    assert_int_equal(json_array_size(all), 4);
+}
+
+/* `banger hook check` of one file, wherever it lies. */
+static void one_file_alone(void **state)
+{
+    (void)state;
+    write_script("site", "return {}");
+    fake_host_set(fake, "trial.script", json_string(temp_dir_at(&home, "hooks.d/site.lua")));
+    assert_null(json_object_get(expand("site"), "error"));
+    fake_host_set(fake, "trial.script", json_string(temp_dir_at(&home, "none/site.lua")));
+    assert_string_equal(broken_by("site-lua"), "its folder is not there");
+    fake_host_set(fake, "trial.script", json_string("/no-such-script.lua"));
+    assert_non_null(strstr(broken_by("no-such-script"), "No such file"));
 }
 
 /* What has not changed is not read again; what has, is, with what it requires. */
@@ -222,6 +259,8 @@ int main(void)
         TEST(folders_and_files_must_be_ours),
         TEST(names_of_files),
         TEST(other_folders_are_configured),
+        TEST(the_site_has_a_folder),
+        TEST(one_file_alone),
         TEST(changes_are_seen),
         TEST(an_operation_keeps_its_text),
         TEST(modules_are_bounded_and_end),
