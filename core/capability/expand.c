@@ -19,9 +19,22 @@ static json_t *unknown_of(const struct carrier *carrier, const banger_error *fai
                      "hint", failure->hint);
 }
 
+bool carrier_is_due(const struct carrier *carrier)
+{
+    return deadline_left_ms(carrier->rests_until) == 0;
+}
+
+static void rest(struct carrier *carrier)
+{
+    int64_t pause_ms = carrier->pause_ms > 0 ? carrier->pause_ms : CARRIER_PAUSE_FIRST_MS;
+    carrier->rests_until = deadline_in(pause_ms);
+    carrier->pause_ms = pause_ms < CARRIER_PAUSE_MAX_MS / 2 ? pause_ms * 2 : CARRIER_PAUSE_MAX_MS;
+}
+
 bool carrier_answer(struct carrier *carrier, json_t *said, const banger_error *failure)
 {
     if (said == NULL) {
+        rest(carrier);
         if (strcmp(carrier->failure.message, failure->message) != 0) {
             log_warn("%s; what it carried before stays", failure->message);
         }
@@ -32,6 +45,8 @@ bool carrier_answer(struct carrier *carrier, json_t *said, const banger_error *f
         said = unknown_of(carrier, failure);
     } else {
         carrier->failure = BANGER_ERROR_INIT;
+        carrier->pause_ms = 0;
+        carrier->rests_until = 0;
         carrier->answered = true;
     }
     bool is_new = !json_equal(said, carrier->said);

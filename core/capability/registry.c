@@ -2,6 +2,7 @@
 #include "registry.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "capability/descriptor.h"
@@ -11,9 +12,11 @@
 #include "capability/policy.h"
 #include "capability/scope.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #define TIMEOUT_DEFAULT_MS 10000
 
@@ -27,9 +30,15 @@ struct registry {
     json_t *input;
 
     pthread_mutex_t lock;
-    struct lineup *lineup; /* guarded by it; NULL: to be made of the plugins */
+    /* Guarded by it. */
+    struct lineup *lineup;    /* NULL: to be made of the plugins */
+    uint64_t done;            /* refreshes: the last ticket that has been served to its end */
+    uint64_t awaited;         /* the last ticket of who waits for the thread apart */
+    bool is_apart;            /* there is that thread */
+    pthread_cond_t refreshed; /* one of these three has changed */
 
-    _Atomic uint64_t asked; /* refreshes that somebody wanted */
+    _Atomic uint64_t asked; /* refreshes that somebody wanted: tickets */
+    _Atomic bool asks_all;  /* the next one leaves out no carrier */
     pthread_mutex_t refresh_lock;
     /* Below: guarded by it. */
     uint64_t served; /* of those: how many had been wanted when the last one began */
@@ -43,6 +52,11 @@ struct registry *registry_new(void)
     registry->timeout_ms = TIMEOUT_DEFAULT_MS;
     (void)pthread_mutex_init(&registry->lock, NULL);
     (void)pthread_mutex_init(&registry->refresh_lock, NULL);
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&registry->refreshed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
     return registry;
 }
 
@@ -88,11 +102,22 @@ static void stop_all(struct registry *registry)
     }
 }
 
+/* Its time limit ends it. */
+static void wait_for_apart(struct registry *registry)
+{
+    (void)pthread_mutex_lock(&registry->lock);
+    while (registry->is_apart) {
+        (void)pthread_cond_wait(&registry->refreshed, &registry->lock);
+    }
+    (void)pthread_mutex_unlock(&registry->lock);
+}
+
 void registry_free(struct registry *registry)
 {
     if (registry == NULL) {
         return;
     }
+    wait_for_apart(registry);
     stop_all(registry);
     helper_drain();
     lineup_unref(registry->lineup);
@@ -106,6 +131,7 @@ void registry_free(struct registry *registry)
     free(registry->items);
     json_decref(registry->policies);
     json_decref(registry->input);
+    (void)pthread_cond_destroy(&registry->refreshed);
     (void)pthread_mutex_destroy(&registry->lock);
     (void)pthread_mutex_destroy(&registry->refresh_lock);
     free(registry);
@@ -241,13 +267,22 @@ static bool ask_carrier(struct registry *registry, struct carrier *carrier)
     return is_new;
 }
 
-static void refresh(struct registry *registry)
+/* True: any carries something else than before. */
+static bool ask_carriers(struct registry *registry, bool all)
 {
     bool is_new = false;
     for (size_t i = 0; i < registry->carrier_count; i++) {
-        is_new = ask_carrier(registry, &registry->carriers[i]) || is_new;
+        struct carrier *carrier = &registry->carriers[i];
+        if (all || carrier_is_due(carrier)) {
+            is_new = ask_carrier(registry, carrier) || is_new;
+        }
     }
-    if (!is_new) {
+    return is_new;
+}
+
+static void refresh(struct registry *registry, bool all)
+{
+    if (!ask_carriers(registry, all)) {
         return;
     }
     const struct expansion expansion = {
@@ -262,19 +297,92 @@ static void refresh(struct registry *registry)
     put_lineup(registry, expansion_build(&expansion, earlier));
 }
 
+static uint64_t draw_ticket(struct registry *registry)
+{
+    return atomic_fetch_add(&registry->asked, 1) + 1;
+}
+
+/* Has a refresh made that began after the ticket was drawn. */
+static void serve(struct registry *registry, uint64_t ticket)
+{
+    (void)pthread_mutex_lock(&registry->refresh_lock);
+    if (registry->served < ticket) {
+        registry->served = atomic_load(&registry->asked);
+        refresh(registry, atomic_exchange(&registry->asks_all, false));
+        (void)pthread_mutex_lock(&registry->lock);
+        registry->done = registry->served;
+        (void)pthread_cond_broadcast(&registry->refreshed);
+        (void)pthread_mutex_unlock(&registry->lock);
+    }
+    (void)pthread_mutex_unlock(&registry->refresh_lock);
+}
+
 void registry_refresh(struct registry *registry)
+{
+    if (registry->carrier_count > 0) {
+        atomic_store(&registry->asks_all,
+                     true); /* before the ticket: whoever serves it sees this */
+        serve(registry, draw_ticket(registry));
+    }
+}
+
+void registry_refresh_due(struct registry *registry)
+{
+    if (registry->carrier_count > 0) {
+        serve(registry, draw_ticket(registry));
+    }
+}
+
+/* -- Refreshes that nobody waits for long ----------------------------------------------------------- */
+
+/* Serves those who wait, on a thread of its own, until there are none. */
+static void refresh_apart(void *context)
+{
+    struct registry *registry = context;
+    (void)pthread_mutex_lock(&registry->lock);
+    while (registry->done < registry->awaited) {
+        uint64_t ticket = registry->awaited;
+        (void)pthread_mutex_unlock(&registry->lock);
+        serve(registry, ticket);
+        (void)pthread_mutex_lock(&registry->lock);
+    }
+    registry->is_apart = false;
+    (void)pthread_cond_broadcast(&registry->refreshed);
+    (void)pthread_mutex_unlock(&registry->lock);
+}
+
+/* With the lock held. False: there is no thread for it. */
+static bool send_apart(struct registry *registry)
+{
+    banger_error err = BANGER_ERROR_INIT;
+    if (!registry->is_apart && helper_run(refresh_apart, registry, &err) < 0) {
+        log_warn("what is carried is not asked: %s", err.message);
+        return false;
+    }
+    registry->is_apart = true;
+    return true;
+}
+
+void registry_refresh_briefly(struct registry *registry, int64_t most_ms)
 {
     if (registry->carrier_count == 0) {
         return;
     }
-    uint64_t ticket = atomic_fetch_add(&registry->asked, 1) + 1;
-    (void)pthread_mutex_lock(&registry->refresh_lock);
-    if (registry->served < ticket) {
-        registry->served = atomic_load(&registry->asked);
-        refresh(registry);
+    const int64_t until_ns = clock_mono_ns() + most_ms * 1000000;
+    const struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
+    int waited = 0;
+    (void)pthread_mutex_lock(&registry->lock);
+    uint64_t ticket = draw_ticket(registry); /* under the lock: `awaited` only grows */
+    registry->awaited = ticket;
+    if (send_apart(registry)) {
+        while (registry->done < ticket && waited != ETIMEDOUT) {
+            waited = pthread_cond_timedwait(&registry->refreshed, &registry->lock, &until);
+        }
     }
-    (void)pthread_mutex_unlock(&registry->refresh_lock);
+    (void)pthread_mutex_unlock(&registry->lock);
 }
+
+/* -- Carriers that failed --------------------------------------------------------------------------- */
 
 static bool any_carrier_failed(struct registry *registry)
 {

@@ -43,12 +43,38 @@ static json_t *input_kernel(const struct kernel_record *kernel)
     return json;
 }
 
-/* What scripts there are is found out now; the operation goes on with that. */
+#define GIVING_BACK_WAITS_MS 1000
+
+/* What ends a VM's run or gives back what it holds. */
+static bool gives_back(const char *kind)
+{
+    static const char *const kinds[] = {"vm.stop",  "vm.kill",   "vm.delete",
+                                        "vm.ended", "vm.health", "vm.reconcile"};
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        if (str_equal(kind, kinds[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What scripts there are is found out now; the operation goes on with that. A script that hangs keeps nobody
+ * from ending a VM: that goes on with what was known before. */
+static void ask_what_is_carried(struct operation *op)
+{
+    if (op->is_routine) {
+        return;
+    }
+    if (gives_back(op->kind)) {
+        registry_refresh_briefly(op->engine->registry, GIVING_BACK_WAITS_MS);
+    } else {
+        registry_refresh_due(op->engine->registry);
+    }
+}
+
 static void open_scope(struct operation *op)
 {
-    if (!op->is_routine) {
-        registry_refresh(op->engine->registry);
-    }
+    ask_what_is_carried(op);
     AUTO_JSON json_t *input = json_object();
     (void)json_object_set_new(input, "vm", input_vm(op));
     if (op->image.path != NULL) {

@@ -100,6 +100,24 @@ for line in sys.stdin:
   has "plugins.site: unknown key 'of_its_own'"
 }
 
+# The time limit is an hour: whoever waited for it would not be seen here again.
+@test "carried: one that hangs when it is asked holds up no stop, kill or delete" {
+  site "carrier = { timeout = '1h' }"
+  carry site '"hooks":["prepare"]'
+  banger vm start web
+  banger vm create --name other
+  mkfifo "$BANGER_HOME/carried/hang.json" # whoever reads it waits for a writer
+  ln "$BANGER_HOME/carried/hang.json" "$BATS_TEST_TMPDIR/gate"
+  banger vm stop web
+  banger vm delete other
+  is "$(state_of web)" stopped
+  rm "$BANGER_HOME/carried/hang.json"
+  carry late
+  echo '{"name":"hang"}' >"$BATS_TEST_TMPDIR/gate" # who has waited goes on
+  is "$(banger hook list -q)" $'late\nsite'
+  site
+}
+
 @test "carried: one that cannot be asked carries what it carried; the daemon comes up without" {
   carry site '"hooks":["prepare"]'
   is "$(banger hook list -q)" site

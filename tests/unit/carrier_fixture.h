@@ -17,13 +17,15 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <string.h>
 
 static const char *keeper_says[8]; /* up to a NULL */
 static const char *keeper_fails;   /* the reason; NULL: it does not */
 static atomic_int keeper_asked;
-static int keeper_refused; /* provides that failed, in the last expand */
+static sem_t *keeper_waits; /* for this, in expand; NULL: it does not */
+static int keeper_refused;  /* provides that failed, in the last expand */
 static char keeper_saw[256];
 static char trace[1024];
 
@@ -31,6 +33,8 @@ static inline int keeper_expand(const struct banger_host *host, struct banger_ca
 {
     atomic_fetch_add(&keeper_asked, 1);
     keeper_refused = 0;
+    while (keeper_waits != NULL && sem_wait(keeper_waits) < 0) {
+    }
     if (keeper_fails != NULL) {
         host->hint(call, "mend it");
         return (host->fail)(call, BANGER_EIO, "%s", keeper_fails);
@@ -105,6 +109,7 @@ static inline int open_registry(void **state)
 {
     keeper_says[0] = NULL;
     keeper_fails = NULL;
+    keeper_waits = NULL;
     atomic_store(&keeper_asked, 0);
     trace[0] = '\0';
     warned[0] = '\0';

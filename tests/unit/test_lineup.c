@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Line-ups: what an operation holds while capabilities come and go. */
+#include "capability/expand.h"
 #include "carrier_fixture.h"
+
+#include <limits.h>
 
 static void operation_keeps_its_lineup(void **state)
 {
@@ -67,6 +70,70 @@ static void who_has_never_answered_is_in_the_way(void **state)
     SAY("{\"name\":\"a\"}");
     registry_refresh(*state);
     expect_lineup(*state, "a keeper");
+}
+
+/* -- Carriers that fail, or hang ----------------------------------------------------------------- */
+
+static void who_failed_is_left_alone_for_longer_each_time(void **state)
+{
+    static const int64_t pauses[] = {2000, 4000, 8000, 16000, 32000, 60000, 60000};
+    struct carrier carrier = {.capability = registry_find(*state, "keeper")};
+    const banger_error failure = {.code = BANGER_EIO, .message = "no answer"};
+    assert_true(carrier_is_due(&carrier));
+    for (size_t i = 0; i < COUNT_OF(pauses); i++) {
+        (void)carrier_answer(&carrier, NULL, &failure);
+        assert_int_equal(carrier.pause_ms, pauses[i]); /* the one after the next failure */
+    }
+    assert_false(carrier_is_due(&carrier));
+    assert_true(carrier_answer(&carrier, json_array(), &failure));
+    assert_true(carrier_is_due(&carrier));
+    assert_int_equal(carrier.pause_ms, 0);
+    json_decref(carrier.said);
+}
+
+static void operations_do_not_ask_who_has_failed_of_late(void **state)
+{
+    SAY("{\"name\":\"a\"}");
+    registry_refresh(*state);
+    keeper_fails = "no answer";
+    for (int i = 0; i < 8; i++) {
+        registry_refresh(*state); /* `hook list` asks all the same */
+    }
+    assert_int_equal(atomic_load(&keeper_asked), 9);
+    keeper_fails = NULL;
+    SAY("{\"name\":\"b\"}");
+    registry_refresh_due(*state);
+    registry_refresh_briefly(*state, INT_MAX);
+    assert_int_equal(atomic_load(&keeper_asked), 9);
+    expect_lineup(*state, "a keeper");
+    registry_refresh(*state);
+    expect_lineup(*state, "b keeper");
+    registry_refresh_due(*state); /* it has answered: asked each time again */
+    registry_refresh_briefly(*state, INT_MAX);
+    assert_int_equal(atomic_load(&keeper_asked), 12);
+}
+
+static void who_hangs_holds_up_nobody_in_a_hurry(void **state)
+{
+    sem_t go;
+    assert_int_equal(sem_init(&go, 0, 0), 0);
+    SAY("{\"name\":\"a\"}");
+    registry_refresh_briefly(*state, INT_MAX);
+    expect_lineup(*state, "a keeper");
+    SAY("{\"name\":\"b\"}");
+    keeper_waits = &go;
+    registry_refresh_briefly(*state, 1); /* the first to ask, and one who comes meanwhile */
+    registry_refresh_briefly(*state, 1);
+    expect_lineup(*state, "a keeper");
+    for (int i = 0; i < 3; i++) { /* one that is under way, one for who came, and ours */
+        (void)sem_post(&go);
+    }
+    registry_refresh(*state);
+    expect_lineup(*state, "b keeper");
+    (void)sem_post(&go);
+    registry_free(*state); /* waits for the thread that still asks */
+    *state = registry_new();
+    (void)sem_destroy(&go);
 }
 
 static const struct capability *find_now(struct registry *registry, const char *name)
@@ -196,6 +263,9 @@ int main(void)
         TEST(nothing_new_makes_no_new_lineup),
         TEST(who_has_never_answered_is_in_the_way),
         TEST(who_cannot_be_asked_carries_what_it_carried),
+        TEST(who_failed_is_left_alone_for_longer_each_time),
+        TEST(operations_do_not_ask_who_has_failed_of_late),
+        TEST(who_hangs_holds_up_nobody_in_a_hurry),
         TEST(tally_goes_on_with_the_name),
         TEST(changed_one_has_a_new_standing),
         TEST(refreshes_and_dispatches_go_together),
