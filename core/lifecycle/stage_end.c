@@ -66,19 +66,16 @@ static bool ask_agent(struct operation *op, deadline until)
     return !live_is_running(op->engine, op->vm.id); /* it ended so fast that no answer came */
 }
 
-/* For when the agent cannot be reached. Whether the request was taken on; a failure is told once. */
-static bool ask_vmm(struct operation *op, deadline until, bool tell)
+/* For when the agent cannot be reached. Whether the request was taken on; a failure is told once. It has
+ * its time however little the stop has: a hook in the daemon that is late is out of use for every VM until it
+ * returns, which a stop of 30 ms on a busy machine would do to a sane provider. */
+static bool ask_vmm(struct operation *op, bool tell)
 {
     banger_error err = BANGER_ERROR_INIT;
-    int64_t left = deadline_left_ms(until);
-    if (left <= 0) {
-        return false; /* and 0 would be the plugin's own deadline */
-    }
     if (op->vmm == NULL) {
         (void)error_set(&err, BANGER_EUNSUPPORTED, "its vmm plugin is not loaded");
     } else if (dispatch_provider(op->scope, op->vmm, "request_stop",
-                                 op->vmm->plugin->vmm->request_stop,
-                                 left < ASK_TIMEOUT_MS ? left : ASK_TIMEOUT_MS, &err) == 0) {
+                                 op->vmm->plugin->vmm->request_stop, ASK_TIMEOUT_MS, &err) == 0) {
         return true;
     }
     if (tell) {
@@ -92,7 +89,7 @@ static bool ask_vmm(struct operation *op, deadline until, bool tell)
  * request on: one that was started a moment ago may not listen yet. As wait_for_end. */
 static int ask_until_ended(struct operation *op, deadline until, banger_error *err)
 {
-    bool taken = ask_agent(op, until) || ask_vmm(op, until, true);
+    bool taken = ask_agent(op, until) || ask_vmm(op, true);
     for (;;) {
         int64_t left = deadline_left_ms(until);
         int64_t pause = taken ? ASK_AGAIN_MS : ASK_SOON_MS;
@@ -100,7 +97,7 @@ static int ask_until_ended(struct operation *op, deadline until, banger_error *e
         if (ended <= 0 || left <= pause) {
             return ended;
         }
-        taken = ask_agent(op, until) || taken || ask_vmm(op, until, false);
+        taken = ask_agent(op, until) || taken || ask_vmm(op, false);
     }
 }
 
