@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/syscall.h>
@@ -28,8 +29,12 @@ int signal_send(const struct process_id *id, int number, banger_error *err)
 
 const char *signal_name(int number)
 {
+    static _Thread_local char text[12]; /* real-time signals have no name */
     const char *name = sigabbrev_np(number);
-    return name != NULL ? name : "?";
+    if (name == NULL) {
+        (void)snprintf(text, sizeof(text), "%d", number);
+    }
+    return name != NULL ? name : text;
 }
 
 int signal_parse(const char *text, int *number, banger_error *err)

@@ -11,6 +11,6 @@ int signal_send(const struct process_id *id, int number, banger_error *err);
 
 /* "TERM", "SIGTERM" or "15" into a number. */
 int signal_parse(const char *text, int *number, banger_error *err);
-const char *signal_name(int number); /* "TERM"; "?" when unknown */
+const char *signal_name(int number); /* "TERM"; "34" of what has none */
 
 #endif
