@@ -156,10 +156,10 @@ static const struct misbehaviour {
     const char *behaviour;
     int code;
     const char *error; /* in the text */
-    int deadline_ms;   /* 0: ample */
+    int deadline_ms;   /* 0: ample; a short one may pass before the double begins */
 } misbehaviours[] = {
     /* clang-format off */
-    {"{\"on\": {\"GET /\": \"slow\"}}", BANGER_ETIMEDOUT, "GET /: Firecracker does not answer", 400},
+    {"{\"on\": {\"GET /\": \"slow\"}}", BANGER_ETIMEDOUT, "GET /: Firecracker does not answer", 0},
     {"{\"on\": {\"GET /\": \"truncated\"}}", BANGER_EIO, "GET /: Firecracker's API socket broke", 0},
     {"{\"on\": {\"GET /\": \"garbage\"}}", BANGER_EIO, "or does not speak HTTP", 0},
     {"{\"on\": {\"GET /\": \"hang up\"}}", BANGER_EIO, "API socket broke", 0},
@@ -167,7 +167,7 @@ static const struct misbehaviour {
     {"{\"on\": {\"GET /\": \"huge headers\"}}", BANGER_EIO, "answers more than it ever would", 0},
     {"{\"on\": {\"GET /\": \"invalid json\"}}", BANGER_EIO,
      "refused it (400): {\"error\": \"Invalid header.; Reason: it is raw [31m\"}", 0},
-    {"{\"on\": {\"PUT /machine-config\": \"slow\"}}", BANGER_ETIMEDOUT, "PUT /machine-config: ", 1500},
+    {"{\"on\": {\"PUT /machine-config\": \"slow\"}}", BANGER_ETIMEDOUT, "PUT /machine-config: ", 0},
     {"{\"on\": {\"PUT /vsock\": \"hang up\"}}", BANGER_EIO, "PUT /vsock: ", 0},
     {"{\"on\": {\"PUT /drives/drive1\": {\"fault\": \"no such disk\"}}}", BANGER_EIO,
      "PUT /drives/drive1: Firecracker refused it (400): no such disk: Running Firecracker", 0},
