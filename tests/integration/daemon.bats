@@ -5,6 +5,7 @@
 load common
 
 teardown() {
+  [ -z "${vmm:-}" ] || kill -CONT "$vmm" 2>/dev/null || true # else its stop would be waited for
   for name in $(banger ps -a -q); do banger vm delete "$name"; done
   assert_nothing_left
 }
@@ -71,13 +72,19 @@ teardown() {
   banger vm run -d --name hung
   banger vm run -d --name other
   vmm=$(banger vm show hung --json | json 'data["pid"]')
+  other=$(banger vm show other --json | json 'data["pid"]')
   kill -STOP "$vmm"
-  banger vm stop --timeout 2s hung &
+  banger vm stop --timeout 10m hung 2>"$BATS_TEST_TMPDIR/progress" 3>&- &
   stop=$!
+  says "$BATS_TEST_TMPDIR/progress" graceful_shutdown
   run -0 banger ps
   has other
   is "$(banger vm exec other -- hostname)" other
-  banger vm stop other
+  kill -STOP "$other"
+  banger vm stop --timeout 1s other
+  run ! kill -0 "$other"
+  kill -0 "$stop" # it is still waited for, all the while
+  kill -CONT "$vmm"
   wait "$stop"
   run ! kill -0 "$vmm"
   is "$(banger vm show hung --json | json 'data["state"]')" stopped

@@ -76,31 +76,48 @@ def connect(text=b""):
     peer.connect(sys.argv[1])
     peer.sendall(text)
     crowd.append(peer)
-def ask(number):
-    return b"{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"vm.list\",\"params\":{\"all\":true}}\n" % number
+    return peer
+def ask(number, method="vm.list"):
+    return b"{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"%s\",\"params\":{}}\n" % (number, method.encode())
+def hear(peer):
+    text = b""
+    while text.count(b"\n") < 60:
+        text += peer.recv(1 << 20) or sys.exit("cut")
+    return len(text)
 for _ in range(1000):
     connect()
 for _ in range(600):
     connect(ask(1)[:20])  # and no more of the line
-for _ in range(300):
-    connect(b"".join(ask(i) for i in range(8)))  # and reads no answer
+many = b"".join(ask(number, "plugin.list") for number in range(60))
+readers = [connect(many) for _ in range(150)]  # which do not read
 print("there", flush=True)
 for byte in ask(1):
     crowd[0].sendall(bytes([byte]))
-    if not sys.stdin.readline():
+    if sys.stdin.readline() != "more\n":
         break
+print(min(map(hear, readers)), flush=True)
 '
 
-# Of each kind more than there are workers: nobody of them is served before they are through.
+# Nothing is under way but the question itself.
+at_rest() {
+  [ "$(banger daemon status --json | json 'data["jobs"]')" -eq 1 ]
+}
+
+# Of each kind more clients, or requests, than there are workers: nobody of them is served before they are through.
+# And more answers than the kernel takes of the daemon, which has to keep the others.
 @test "group: a thousand idle clients, and slow ones, hold up nobody" {
   serve
   coproc CROWD { exec prlimit --nofile=4096 -- python3 -c "$crowd" "$BANGER_HOME/run/bangerd.sock" 3>&-; }
   read -r said <&"${CROWD[0]}"
   is "$said" there
+  for _ in {1..500}; do ! at_rest || break; done
+  at_rest
   for _ in 1 2 3 4 5 6 7 8; do
-    echo >&"${CROWD[1]}" # one byte more of the slowest line
+    echo more >&"${CROWD[1]}" # one byte more of the slowest line
     timeout 20 "$BANGER_BUILD/bin/banger" ps
     timeout 20 "$BANGER_BUILD/bin/banger" daemon status >/dev/null
   done
-  kill "$CROWD_PID"
+  echo enough >&"${CROWD[1]}"
+  read -r least <&"${CROWD[0]}"
+  [ "$least" -gt $((2 * $(cat /proc/sys/net/core/wmem_default))) ] # each has got all that was kept for it
 }
