@@ -1,7 +1,10 @@
 -- A certificate authority of the site's in every guest's trust store, so that TLS to its servers works there.
 --
 -- config.lua:
---   plugins = { ["corporate-ca"] = { certificate = "/etc/ssl/corporate/ca.pem" } }
+--   plugins = {
+--     lua = { read_dirs = { "/etc/ssl/corporate" } }, -- guests may get files of this folder
+--     ["corporate-ca"] = { certificate = "/etc/ssl/corporate/ca.pem" },
+--   }
 --
 -- Guests of the Debian and the Red Hat families; another one gets the file, and a line in the daemon's log.
 

@@ -6,6 +6,21 @@
 -- The hook that is called after a failure is cleanup. Telling of it must not make things worse: an error of the
 -- webhook's is logged, and nothing more. In config.lua, on_error = "warn" does the same for whatever else may fail.
 
+local function tell(vm, failure)
+  local answer = banger.http.request{
+    url = banger.config.url,
+    method = "POST",
+    timeout = 5,
+    json = {
+      text = banger.config.text:format(banger.operation.name, vm.name, failure),
+      vm = { id = vm.id, name = vm.name, labels = vm.labels },
+    },
+  }
+  if answer.status >= 300 then
+    error(answer.status, 0)
+  end
+end
+
 return {
   summary = "tells a webhook of operations that failed",
   config = {
@@ -18,17 +33,9 @@ return {
     if not failure or not banger.config.url then
       return
     end
-    local good, answer = pcall(banger.http.request, {
-      url = banger.config.url,
-      method = "POST",
-      timeout = 5,
-      json = {
-        text = banger.config.text:format(banger.operation.name, vm.name, failure),
-        vm = { id = vm.id, name = vm.name, labels = vm.labels },
-      },
-    })
-    if not good or answer.status >= 300 then
-      banger.log.warn("the webhook was not told: %s", good and answer.status or answer)
+    local good, why = pcall(tell, vm, failure)
+    if not good then
+      banger.log.warn("the webhook was not told: %s", why) -- no URL is in it: that may be secret
     end
   end,
 }

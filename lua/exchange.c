@@ -17,6 +17,7 @@ struct exchange {
     CURL *curl;
     struct curl_slist *headers;
     struct context *context;
+    bool redirects; /* GET and HEAD: what is sent is in the URL, which a redirect replaces */
     char *answer;
     size_t length;
     bool too_long;
@@ -73,6 +74,31 @@ static int on_progress(void *pointer, curl_off_t down_total, curl_off_t down, cu
     return context_must_end(exchange->context);
 }
 
+/* -- The URL --------------------------------------------------------------------------------------- */
+
+void exchange_where(const char *url, char *where, size_t size)
+{
+    CURLU *parts = curl_url();
+    char *scheme = NULL;
+    char *host = NULL;
+    char *port = NULL;
+
+    if (parts != NULL &&
+        curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+        (void)curl_url_get(parts, CURLUPART_PORT, &port, 0);
+        (void)snprintf(where, size, "%s://%s%s%s", scheme, host, port != NULL ? ":" : "",
+                       port != NULL ? port : "");
+    } else {
+        (void)snprintf(where, size, "the URL");
+    }
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(parts);
+}
+
 /* -- Making it ------------------------------------------------------------------------------------- */
 
 static void set_method(CURL *curl, const char *method)
@@ -99,11 +125,11 @@ struct exchange *exchange_push(lua_State *lua, const char *method, const char *u
         return NULL;
     }
     exchange->curl = curl;
+    exchange->redirects = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     set_method(curl, method);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "banger/" BANGER_VERSION);
@@ -149,6 +175,7 @@ int exchange_add_header(struct exchange *exchange, const char *name, const char 
         return -1;
     }
     exchange->headers = longer;
+    exchange->redirects = false;
     return 0;
 }
 
@@ -160,6 +187,7 @@ int exchange_run(struct exchange *exchange, struct context *context, int64_t tim
 
     exchange->context = context;
     (void)curl_easy_setopt(exchange->curl, CURLOPT_HTTPHEADER, exchange->headers);
+    (void)curl_easy_setopt(exchange->curl, CURLOPT_FOLLOWLOCATION, (long)exchange->redirects);
     /* 0 would be none */
     (void)curl_easy_setopt(exchange->curl, CURLOPT_TIMEOUT_MS,
                            (long)(timeout_ms > 0 ? timeout_ms : 1));

@@ -5,9 +5,13 @@
 
 #include "context.h"
 
+#define EXCHANGE_WHERE_MAX 320
 #define EXCHANGE_ANSWER_MAX (4U << 20U)
 
 struct exchange;
+
+/* "https://host:port" of a URL: the rest of it, and what is before the host, may be secret. */
+void exchange_where(const char *url, char *where, size_t size);
 
 /* Pushes it as a value of Lua's, which frees it. `method` and `url` are copied; what is set below lives
  * until it has run. */
@@ -15,7 +19,8 @@ struct exchange *exchange_push(lua_State *lua, const char *method, const char *u
 void exchange_set_socket(struct exchange *exchange, const char *path); /* NULL: by the URL's host */
 void exchange_set_ca_file(struct exchange *exchange, const char *path); /* NULL: the system's CAs */
 void exchange_set_body(struct exchange *exchange, const char *body, size_t length);
-/* Below 0: it is no header of one line. */
+/* Below 0: it is no header of one line. A request with one is not redirected: whatever it has, such as a token, is
+ * for this host. */
 int exchange_add_header(struct exchange *exchange, const char *name, const char *value);
 
 /* Below 0: exchange_why says why. Any answer is a success, whatever its status. */

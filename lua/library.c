@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SECONDS_MAX 1000000
+
 /* -- banger ---------------------------------------------------------------------------------------- */
 
 const struct library_group *const library_groups[] = {
@@ -259,6 +261,18 @@ int library_mode(lua_State *lua, int argument, const char *what)
                           what);
     }
     return (int)mode;
+}
+
+int64_t library_milliseconds(lua_State *lua, int index, const char *what)
+{
+    lua_Number seconds = lua_tonumber(lua, index); /* 0: it is none */
+
+    if (!(seconds > 0 && seconds <= SECONDS_MAX)) { /* not so of NaN either */
+        return luaL_error(lua,
+                          "%s: 'timeout' must be a number of seconds, more than 0 and at most %d",
+                          what, SECONDS_MAX);
+    }
+    return seconds < 0.001 ? 1 : (int64_t)(seconds * 1000);
 }
 
 void library_new_object(lua_State *lua, const char *type, const luaL_Reg *methods)

@@ -51,6 +51,8 @@ int library_take(lua_State *lua, int index, const char *name);
 void library_push_copy(lua_State *lua, int index);
 /* An octal mode that is written as text ("0644"); a number raises an error: Lua has no octal ones. */
 int library_mode(lua_State *lua, int argument, const char *what);
+/* The value at `index`, a number of seconds such as 1.5, in milliseconds. */
+int64_t library_milliseconds(lua_State *lua, int index, const char *what);
 /* A new table that knows `methods` by its metatable `type`, pushed. */
 void library_new_object(lua_State *lua, const char *type, const luaL_Reg *methods);
 

@@ -71,7 +71,7 @@ function machine:boot_arg(...) end
 ---@param value string|number|string[]
 function machine:conf(key, value) end
 
----One more disk. The guest has the root first, then the others as they were contributed.
+---One more disk, of a file that lies below one of plugins.lua.read_dirs or write_dirs, or beside the script. The guest has the root first, then the others as they were contributed.
 ---@param drive { id: string, path: string, read_only: boolean?, format: "raw"? }
 function machine:drive(drive) end
 
@@ -81,6 +81,7 @@ function machine:drive(drive) end
 function machine:environment(name, value) end
 
 ---A file in the guest, of root's unless said. `mode` is a text of octal digits, "0644" unless said.
+---`source` is a file of the host's, which lies where a drive's may.
 ---@param file { path: string, content: string?, source: string?, mode: string?, uid: integer?, gid: integer? }
 function machine:file(file) end
 
@@ -188,9 +189,11 @@ function banger.host.write(path, text, mode) end
 
 banger.http = {}
 
----One request, and at most 5 redirects, by http or https. `timeout` is in seconds, 30 unless said, at most what
----the hook has left. `socket` is the path of a unix socket to connect to instead of the URL's host. An answer of
----any status is a success. Has effects, except for GET and HEAD.
+---One request by http or https; a POST where it has a body, else a GET, unless `method` says another, in capital
+---letters. At most 5 redirects are followed, of a GET or HEAD without `headers`; any other is the answer. `timeout`
+---is in seconds, 30 unless said, at most what the hook has left. `socket` is the path of a unix socket to connect to
+---instead of the URL's host, one of plugins.lua.sockets. An answer of any status is a success. Errors name the URL's
+---host and nothing else of it. Has effects, except for GET and HEAD.
 ---@param request { url: string, method: string?, headers: table<string, string>?, body: string?, json: any, timeout: number?, socket: string?, ca_file: string? }
 ---@return { status: integer, headers: table<string, string>, body: string } names of headers are in lower case; a body has at most 4 MiB
 function banger.http.request(request) end

@@ -13,7 +13,7 @@ static const char *const exec_options[] = {"stdin", "env", "cwd", "user", "timeo
 static void set_timeout(lua_State *lua, int index)
 {
     if (library_take(lua, index, "timeout") != LUA_TNIL) {
-        lua_pushinteger(lua, (lua_Integer)(luaL_checknumber(lua, -1) * 1000));
+        lua_pushinteger(lua, library_milliseconds(lua, -1, "banger.guest.exec"));
         lua_setfield(lua, index, "timeout_ms");
     }
     lua_pop(lua, 1);

@@ -32,7 +32,7 @@ static void check_program(lua_State *lua, int argv)
     program = lua_tostring(lua, -1);
     if (program == NULL) {
         (void)luaL_error(lua, "banger.host.run: a list is needed, the program first");
-    } else if (!settings_allow_program(context_of(lua)->script->settings, program)) {
+    } else if (!settings_allow(context_of(lua)->script->settings, "programs", program)) {
         (void)luaL_error(lua,
                          "banger.host.run: %s is not allowed: it is not in plugins.lua.programs "
                          "of config.lua",
@@ -77,7 +77,7 @@ static const char *check_place(lua_State *lua, const char *what, const char **re
                          "%s",
                          what, path);
     }
-    folder = settings_write_dir(context_of(lua)->script->settings, path, rest);
+    folder = settings_find_dir(context_of(lua)->script->settings, "write_dirs", path, rest);
     if (folder == NULL) {
         (void)luaL_error(lua,
                          "%s: %s is not below a folder of plugins.lua.write_dirs in config.lua",
@@ -100,7 +100,7 @@ static int host_write(lua_State *lua)
         return 0;
     }
     if (place_write(folder, rest, text, length, (mode_t)mode, why, sizeof(why)) < 0) {
-        return luaL_error(lua, "banger.host.write: %s: %s", lua_tostring(lua, 1), why);
+        return luaL_error(lua, "banger.host.write: %s: %s", why, lua_tostring(lua, 1));
     }
     return 0;
 }
@@ -115,7 +115,7 @@ static int host_remove(lua_State *lua)
     int result = trial ? 1 : place_remove(folder, rest, why, sizeof(why));
 
     if (result < 0) {
-        return luaL_error(lua, "banger.host.remove: %s: %s", lua_tostring(lua, 1), why);
+        return luaL_error(lua, "banger.host.remove: %s: %s", why, lua_tostring(lua, 1));
     }
     lua_pushboolean(lua, result);
     return 1;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* banger.http: one request, by libcurl, within the hook's time. */
+#include "compiled.h"
 #include "exchange.h"
 #include "library.h"
 #include "nearest.h"
+#include "settings.h"
 #include "value.h"
 
 #include <string.h>
@@ -24,14 +26,47 @@ static const char *text_option(lua_State *lua, const char *name, size_t *length)
     return lua_tolstring(lua, -1, length); /* it stays in the table, and on the stack */
 }
 
-/* Asking is allowed everywhere, as banger.host.run is; what else a request does is not known. */
-static void check_method(lua_State *lua, const char *method)
+static bool has_option(lua_State *lua, const char *name)
 {
-    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
-        context_need_call(lua, "banger.http.request");
-    } else {
-        context_need_effects(lua, "banger.http.request, except for GET and HEAD,");
+    bool there = lua_getfield(lua, 1, name) != LUA_TNIL;
+
+    lua_pop(lua, 1);
+    return there;
+}
+
+/* Asking is allowed everywhere, as banger.host.run is; what else a request does is not known. */
+static const char *read_method(lua_State *lua)
+{
+    bool has_body = has_option(lua, "body") || has_option(lua, "json");
+    const char *method = text_option(lua, "method", NULL);
+
+    if (method == NULL) {
+        method = has_body ? "POST" : "GET";
     }
+    if (*method == '\0' || strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(method)) {
+        (void)luaL_error(
+            lua, "banger.http.request: 'method' must be in capital letters, such as \"POST\"");
+    } else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
+        context_need_effects(lua, "banger.http.request, except for GET and HEAD,");
+    } else if (has_body) { /* curl would make a POST of it */
+        (void)luaL_error(lua, "banger.http.request: a %s has no body", method);
+    }
+    context_need_call(lua, "banger.http.request");
+    return method;
+}
+
+/* Whoever may talk to a socket such as Docker's is root. */
+static const char *read_socket(lua_State *lua)
+{
+    const char *socket = text_option(lua, "socket", NULL);
+
+    if (socket != NULL && !settings_allow(context_of(lua)->script->settings, "sockets", socket)) {
+        (void)luaL_error(lua,
+                         "banger.http.request: the socket %s is not allowed: it is not in "
+                         "plugins.lua.sockets of config.lua",
+                         socket);
+    }
+    return socket;
 }
 
 static int64_t read_timeout(lua_State *lua)
@@ -39,8 +74,7 @@ static int64_t read_timeout(lua_State *lua)
     int64_t most = TIMEOUT_DEFAULT_MS;
 
     if (lua_getfield(lua, 1, "timeout") != LUA_TNIL) {
-        most = (int64_t)(luaL_checknumber(lua, -1) * 1000);
-        luaL_argcheck(lua, most > 0, 1, "'timeout' must be a number of seconds");
+        most = library_milliseconds(lua, -1, "banger.http.request");
     }
     /* A little more than the hook has: of the two it is the hook's end that is told. */
     return context_left_ms(context_of(lua), most) + 5;
@@ -129,27 +163,26 @@ static int http_request(lua_State *lua)
     const char *method;
     const char *url;
     struct exchange *exchange;
-    size_t length = 0;
+    char where[EXCHANGE_WHERE_MAX];
 
     luaL_checktype(lua, 1, LUA_TTABLE);
     lua_settop(lua, 1);
     nearest_check_keys(lua, 1, "banger.http.request", options);
-    method = text_option(lua, "method", &length);
-    method = method != NULL ? method : "GET";
-    check_method(lua, method);
-    url = text_option(lua, "url", &length);
+    method = read_method(lua);
+    url = text_option(lua, "url", NULL);
     luaL_argcheck(lua, url != NULL, 1, "'url' is missing");
+    exchange_where(url, where, sizeof(where));
     exchange = exchange_push(lua, method, url);
-    exchange_set_socket(exchange, text_option(lua, "socket", &length));
-    exchange_set_ca_file(exchange, text_option(lua, "ca_file", &length));
+    exchange_set_socket(exchange, read_socket(lua));
+    exchange_set_ca_file(exchange, text_option(lua, "ca_file", NULL));
     read_headers(lua, exchange);
     read_body(lua, exchange);
-    if (context_is_trial(lua, "banger.http.request", url)) {
+    if (context_is_trial(lua, "banger.http.request", where)) {
         return push_nothing(lua);
     }
     if (exchange_run(exchange, context_of(lua), read_timeout(lua)) < 0) {
         context_look(lua);
-        return luaL_error(lua, "banger.http.request: %s: %s", url, exchange_why(exchange));
+        return luaL_error(lua, "banger.http.request: %s: %s", where, exchange_why(exchange));
     }
     push_response(lua, exchange);
     return 1;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The machine of contributeMachineConfig. The host checks what is contributed; here it is put in form. */
+#include "compiled.h"
 #include "library.h"
+#include "settings.h"
 #include "value.h"
 
 #include <stdio.h>
@@ -28,8 +30,50 @@ static int contribute_table(lua_State *lua, const char *what, const char *sectio
     return contribute(lua, what, section);
 }
 
+/* Whether `path` lies below the folder that the script itself lies in. */
+static bool is_beside_script(const struct context *context, const char *path)
+{
+    const char *origin = context->host->get_string(context->call, "self.origin", "");
+    const char *slash = strrchr(origin, '/');
+    size_t length = slash != NULL ? (size_t)(slash - origin) : 0;
+
+    return length > 0 && strncmp(path, origin, length) == 0 && path[length] == '/';
+}
+
+/* A script must not make every file of the host's one of a guest's: those of the site's folders for it, what it has
+ * written itself, and what lies beside it. With the section's table at 2. */
+static void check_path(lua_State *lua, const char *what, const char *key)
+{
+    const struct context *context = context_of(lua);
+    const json_t *settings = context->script->settings;
+    const char *path;
+    const char *rest;
+
+    if (lua_getfield(lua, 2, key) != LUA_TSTRING) { /* what is no text the host refuses */
+        lua_pop(lua, 1);
+        return;
+    }
+    path = lua_tostring(lua, -1);
+    if (!settings_is_plain(path)) {
+        (void)luaL_error(
+            lua, "%s: '%s' must be an absolute path, without '.', '..' and a '/' at its end: %s",
+            what, key, path);
+    }
+    if (settings_find_dir(settings, "read_dirs", path, &rest) == NULL &&
+        settings_find_dir(settings, "write_dirs", path, &rest) == NULL &&
+        !is_beside_script(context, path)) {
+        (void)luaL_error(lua, "%s: %s is not below a folder of plugins.lua.read_dirs in config.lua",
+                         what, path);
+    }
+    lua_pop(lua, 1);
+}
+
 static int machine_drive(lua_State *lua)
 {
+    luaL_checktype(lua, 2, LUA_TTABLE);
+    library_push_copy(lua, 2);
+    lua_replace(lua, 2);
+    check_path(lua, "machine:drive", "path");
     return contribute_table(lua, "machine:drive", "drives");
 }
 
@@ -83,7 +127,7 @@ static int machine_file(lua_State *lua)
     luaL_checktype(lua, 2, LUA_TTABLE);
     library_push_copy(lua, 2);
     lua_replace(lua, 2);
-    lua_settop(lua, 2);
+    check_path(lua, "machine:file", "source");
     if (lua_getfield(lua, 2, "mode") != LUA_TNIL) {
         lua_pushinteger(lua, library_mode(lua, -1, "machine:file"));
         lua_setfield(lua, 2, "mode");

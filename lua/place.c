@@ -33,6 +33,11 @@ static int open_parent(const char *folder, const char *rest)
     if (top < 0 || slash == NULL) {
         return top;
     }
+    if ((size_t)(slash - rest) >= sizeof(parent)) {
+        (void)close(top);
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     (void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - rest), rest);
     fd = (int)syscall(SYS_openat2, top, parent, &how, sizeof(how));
     reason = errno;

@@ -43,17 +43,20 @@ static json_t *read_paths(const struct banger_host *host, struct banger_call *ca
 
 json_t *settings_read(const struct banger_host *host, struct banger_call *call)
 {
-    json_t *programs = read_paths(host, call, "programs");
-    json_t *write_dirs = read_paths(host, call, "write_dirs");
+    static const char *const lists[] = {"programs", "read_dirs", "sockets", "write_dirs"};
+    json_t *settings = json_pack("{s:I}", "memory",
+                                 (json_int_t)host->get_int(call, "config.memory", MEMORY_DEFAULT));
 
-    if (programs == NULL || write_dirs == NULL) {
-        json_decref(programs);
-        json_decref(write_dirs);
-        return NULL;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        json_t *paths = read_paths(host, call, lists[i]);
+
+        if (paths == NULL) {
+            json_decref(settings);
+            return NULL;
+        }
+        json_object_set_new(settings, lists[i], paths);
     }
-    return json_pack("{s:I, s:o, s:o}", "memory",
-                     (json_int_t)host->get_int(call, "config.memory", MEMORY_DEFAULT), "programs",
-                     programs, "write_dirs", write_dirs);
+    return settings;
 }
 
 size_t settings_memory(const json_t *settings)
@@ -63,12 +66,12 @@ size_t settings_memory(const json_t *settings)
     return (size_t)(memory > 0 ? memory : MEMORY_DEFAULT);
 }
 
-bool settings_allow_program(const json_t *settings, const char *path)
+bool settings_allow(const json_t *settings, const char *key, const char *path)
 {
     size_t index;
     json_t *allowed;
 
-    json_array_foreach (json_object_get(settings, "programs"), index, allowed) {
+    json_array_foreach (json_object_get(settings, key), index, allowed) {
         if (strcmp(json_string_value(allowed), path) == 0) {
             return true;
         }
@@ -76,12 +79,13 @@ bool settings_allow_program(const json_t *settings, const char *path)
     return false;
 }
 
-const char *settings_write_dir(const json_t *settings, const char *path, const char **rest)
+const char *settings_find_dir(const json_t *settings, const char *key, const char *path,
+                              const char **rest)
 {
     size_t index;
     json_t *allowed;
 
-    json_array_foreach (json_object_get(settings, "write_dirs"), index, allowed) {
+    json_array_foreach (json_object_get(settings, key), index, allowed) {
         size_t length = json_string_length(allowed);
 
         if (strncmp(json_string_value(allowed), path, length) == 0 && path[length] == '/') {

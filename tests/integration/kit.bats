@@ -311,7 +311,7 @@ return {
 LUA
   run -1 banger hook test --set "lua.write_dirs=[\"$BATS_TEST_TMPDIR/out\"]" careful.lua
   has "banger.host.write $BATS_TEST_TMPDIR/out/file: not done, since this is a test"
-  has "banger.http.request http://127.0.0.1:9/: not done"
+  has "banger.http.request http://127.0.0.1:9: not done"
   has "failed  contributeMachineConfig"
   has "careful.lua:13: sample cannot be released, 01234567"
   is "$(ls)" $'careful.lua\nsite.lua'

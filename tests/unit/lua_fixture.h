@@ -90,6 +90,7 @@ static inline void choose(const char *name)
         fail_msg("%s: %s", name, json_string_value(json_object_get(error, "message")));
     }
     fake_host_set(fake, "self.name", json_string(name));
+    fake_host_set(fake, "self.origin", json_incref(json_object_get(told, "origin")));
     fake_host_set(fake, "self.state", json_deep_copy(json_object_get(told, "state")));
 }
 

@@ -69,12 +69,15 @@ static void corporate_ca(void **state)
     use_example("corporate-ca");
     call_badly("check", "no certificate is configured");
     assert_non_null(strstr(fake_host_hint(fake), "config.lua"));
-    fake_host_set(fake, "config.certificate", json_string("/etc/ssl/ca.pem"));
+    fake_host_set(fake, "config.certificate", json_string("/etc/ssl/corporate/ca.pem"));
     call_well("check");
+    call_badly("contributeMachineConfig", "plugins.lua.read_dirs");
+    fake_host_set(fake, "config.read_dirs", json_pack("[s]", "/etc/ssl/corporate"));
+    choose("corporate-ca");
     call_well("contributeMachineConfig");
     as_text(json_array_get(json_object_get(fake_host_contributions(fake), "guest.files"), 0),
             "{\"mode\":420,\"path\":\"/usr/local/share/ca-certificates/corporate-ca.crt\","
-            "\"source\":\"/etc/ssl/ca.pem\"}");
+            "\"source\":\"/etc/ssl/corporate/ca.pem\"}");
     fake_host_set_guest(fake, answer_as_debian);
     call_well("postStart");
     as_text(json_object_get(json_array_get(fake_host_execs(fake), 1), "argv"),
@@ -189,9 +192,14 @@ static void webhook(void **state)
     call_well("cleanup");
     http_peer_stop(&peer);
     call_well("cleanup");
-    assert_int_equal(json_array_size(fake_host_log(fake)), 2);
     assert_non_null(strstr(json_string_value(json_array_get(fake_host_log(fake), 0)),
                            "the webhook was not told: 500"));
+    assert_null(strstr(json_string_value(json_array_get(fake_host_log(fake), 1)), "/hook"));
+    fake_host_set(fake, "config.text", json_string("%d %q of %s"));
+    call_well("cleanup");
+    assert_non_null(strstr(json_string_value(json_array_get(fake_host_log(fake), 2)),
+                           "the webhook was not told: "));
+    assert_int_equal(json_array_size(fake_host_log(fake)), 3);
 }
 
 /* -- limits ---------------------------------------------------------------------------------------- */

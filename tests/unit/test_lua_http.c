@@ -47,6 +47,8 @@ static void a_request_and_its_answer(void **state)
     seen("Content-Type: application/json\r\n");
     seen("Authorization: Bearer x\r\n");
     seen("\r\n\r\n{\"a\":[1,2]}");
+    run_well("banger.http.request{ url = banger.config.url, body = 'x' }"); /* as with a method */
+    seen("POST / HTTP/1.1\r\n");
     run_well("banger.http.request{ url = banger.config.url, method = 'PUT', body = 'a\\0b' }");
     seen("PUT / HTTP/1.1\r\n");
     seen("Content-Length: 3\r\n");
@@ -68,6 +70,10 @@ static void by_a_unix_socket(void **state)
     http_peer_start(&other, temp_dir_at(&home, "s"));
     http_peer_answer(&other, "HTTP/1.1 204 No Content\r\n\r\n");
     fake_host_set(fake, "config.socket", json_string(temp_dir_at(&home, "s")));
+    run_badly("banger.http.request{ url = 'http://inside/x', socket = banger.config.socket }",
+              "is not allowed: it is not in plugins.lua.sockets of config.lua");
+    assert_int_equal(other.count, 0);
+    fake_host_set(fake, "config.sockets", json_pack("[s]", temp_dir_at(&home, "s")));
     run_well(
         "local a = banger.http.request{ url = 'http://inside/x', socket = banger.config.socket }\n"
         "assert(a.status == 204 and a.body == '')");
@@ -93,8 +99,20 @@ static void what_is_refused(void **state)
               "one line");
     run_badly("banger.http.request{ url = banger.config.url, body = 'a', json = {} }", "either");
     run_badly("banger.http.request{ url = banger.config.url, timeout = 0 }", "number of seconds");
+    run_badly("banger.http.request{ url = banger.config.url, timeout = math.huge }",
+              "number of seconds");
+    run_badly("banger.http.request{ url = banger.config.url, timeout = 0 / 0 }",
+              "number of seconds");
+    run_badly("banger.http.request{ url = banger.config.url, method = 'GET', body = '' }",
+              "a GET has no body");
+    run_badly("banger.http.request{ url = banger.config.url, method = 'HEAD', json = 1 }",
+              "a HEAD has no body");
+    run_badly("banger.http.request{ url = banger.config.url, method = 'post' }",
+              "must be in capital letters");
+    run_badly("banger.http.request{ url = banger.config.url, method = 'X / HTTP/1.1\\r\\nA: b' }",
+              "must be in capital letters");
     run_badly("banger.http.request{ url = 'http://127.0.0.1:1/' }",
-              "http://127.0.0.1:1/: Failed to");
+              "banger.http.request: http://127.0.0.1:1: Failed to");
     assert_int_equal(peer.count, 0);
     http_peer_answer(
         &peer, "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n");
@@ -105,6 +123,47 @@ static void what_is_refused(void **state)
         peer.port);
     http_peer_answer(&peer, answer);
     run_badly("banger.http.request{ url = banger.config.url }", "Maximum (5) redirects followed");
+}
+
+/* What lies in a header or a body is for the one that it was sent to. */
+static void what_is_given_along_is_not_redirected(void **state)
+{
+    struct http_peer other;
+    char answer[256];
+
+    (void)state;
+    http_peer_start(&other, NULL);
+    http_peer_answer(&other, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nelse");
+    (void)snprintf(
+        answer, sizeof(answer),
+        "HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:%d/y\r\nContent-Length: 0\r\n\r\n",
+        other.port);
+    http_peer_answer(&peer, answer);
+    run_well("local a = banger.http.request{ url = banger.config.url, headers = { ['X-Token'] = "
+             "'t' } }\n"
+             "assert(a.status == 307 and a.headers.location:find('/y$'))");
+    run_well("assert(banger.http.request{ url = banger.config.url, json = {} }.status == 307)");
+    run_well(
+        "assert(banger.http.request{ url = banger.config.url, method = 'DELETE' }.status == 307)");
+    assert_int_equal(other.count, 0);
+    run_well("assert(banger.http.request{ url = banger.config.url }.body == 'else')");
+    assert_int_equal(other.count, 1);
+    http_peer_stop(&other);
+}
+
+/* Neither an error nor the log has more of a URL than whom it names. */
+static void urls_are_not_shown(void **state)
+{
+    (void)state;
+    run_badly("banger.http.request{ url = 'http://me:s3cret@127.0.0.1:1/s3cret?k=s3cret#s3cret' }",
+              "banger.http.request: http://127.0.0.1:1: Failed");
+    assert_null(strstr(fake_host_error(fake), "s3cret"));
+    run_badly("banger.http.request{ url = 'http://me:s3cret@[x/s3cret' }", "the URL: ");
+    assert_null(strstr(fake_host_error(fake), "s3cret"));
+    fake_host_set(fake, "trial.dry", json_true());
+    run_well("banger.http.request{ url = 'https://me:s3cret@chat.example/s3cret', json = {} }");
+    assert_string_equal(json_string_value(json_array_get(fake_host_log(fake), 0)),
+                        "banger.http.request https://chat.example: not done, since this is a test");
 }
 
 static void answers_are_bounded(void **state)
@@ -139,8 +198,12 @@ static void no_answer_ends_in_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HTTP_TEST(a_request_and_its_answer), HTTP_TEST(by_a_unix_socket),
-        HTTP_TEST(what_is_refused),          HTTP_TEST(answers_are_bounded),
+        HTTP_TEST(a_request_and_its_answer),
+        HTTP_TEST(by_a_unix_socket),
+        HTTP_TEST(what_is_refused),
+        HTTP_TEST(answers_are_bounded),
+        HTTP_TEST(what_is_given_along_is_not_redirected),
+        HTTP_TEST(urls_are_not_shown),
         HTTP_TEST(no_answer_ends_in_time),
     };
 

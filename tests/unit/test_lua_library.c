@@ -100,6 +100,7 @@ static void runtime_values_and_events(void **state)
 static void contributions(void **state)
 {
     (void)state;
+    fake_host_set(fake, "config.read_dirs", json_pack("[s]", "/srv"));
     use("return { contributeMachineConfig = function(vm, machine)\n"
         "  machine:drive{ id = 'data', path = '/srv/data.img', read_only = true }\n"
         "  machine:nic{ id = 'second', backend = 'user' }\n"
@@ -132,6 +133,50 @@ static void contributions(void **state)
     call_badly("contributeMachineConfig", "attempt to call a nil value (method 'drives')");
 }
 
+/* A guest gets no file of the host's that the site has not named for it. */
+static void files_of_the_host_for_guests(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *text; /* NULL: it is allowed */
+    } rows[] = {
+        {"/srv/a/b", NULL}, /* "~": the home */
+        {"/srv/out/b", NULL},
+        {"~/hooks.d/data/b", NULL}, /* beside the script */
+        {"~/hooks.d/b", NULL},
+        {"/etc/shadow", "/etc/shadow is not below a folder of plugins.lua.read_dirs in config.lua"},
+        {"~/config.lua", "is not below a folder of plugins.lua.read_dirs"},
+        {"~/hooks.data", "is not below a folder of plugins.lua.read_dirs"},
+        {"/srv/ab", "is not below a folder"},
+        {"/srv/a", "is not below a folder"},
+        {"/srv/a/../b", "must be an absolute path, without '.', '..'"},
+        {"srv/a/b", "must be an absolute path"},
+    };
+
+    (void)state;
+    fake_host_set(fake, "config.read_dirs", json_pack("[s]", "/srv/a"));
+    fake_host_set(fake, "config.write_dirs", json_pack("[s]", "/srv/out"));
+    use("return { check = function() end, contributeMachineConfig = function(vm, machine)\n"
+        "  if banger.config.drive then machine:drive{ id = 'x', path = banger.config.path }\n"
+        "  else machine:file{ path = '/x', source = banger.config.path } end end }");
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        char path[2048];
+
+        bool own = rows[i / 2].path[0] == '~';
+
+        (void)snprintf(path, sizeof(path), "%s%s", own ? home.path : "", rows[i / 2].path + own);
+        fake_host_set(fake, "config.path", json_string(path));
+        fake_host_set(fake, "config.drive", json_boolean(i % 2));
+        if (rows[i / 2].text == NULL) {
+            call_well("contributeMachineConfig");
+        } else {
+            call_badly("contributeMachineConfig", rows[i / 2].text);
+            assert_non_null(
+                strstr(fake_host_error(fake), i % 2 ? "machine:drive" : "machine:file"));
+        }
+    }
+}
+
 /* What may change nothing does not: the host says so, and so does what is done here. */
 static void pure_hooks_have_no_effects(void **state)
 {
@@ -144,6 +189,8 @@ static void pure_hooks_have_no_effects(void **state)
         "banger.host.write('/tmp/a', 'b')",
         "banger.host.remove('/tmp/a')",
         "banger.http.request{ url = 'http://127.0.0.1:1/', method = 'POST' }",
+        "banger.http.request{ url = 'http://127.0.0.1:1/', body = '' }",
+        "banger.http.request{ url = 'http://127.0.0.1:1/', json = {} }",
     };
     char text[512];
 
@@ -192,6 +239,13 @@ static void programs_in_the_guest(void **state)
         "\"timeout_ms\":1500,\"user\":\"nobody\"}");
     run_badly("banger.guest.exec({}, { 'true' })", "its first argument must be the hook's vm");
     run_badly("banger.guest.exec(vm, { 'true' }, { usr = 'x' })", "did you mean 'user'?");
+    run_badly("banger.guest.exec(vm, { 'true' }, { timeout = math.huge })",
+              "must be a number of seconds");
+    run_badly("banger.guest.exec(vm, { 'true' }, { timeout = 0 / 0 })",
+              "must be a number of seconds");
+    run_badly("banger.guest.exec(vm, { 'true' }, { timeout = -1 })", "must be a number of seconds");
+    run_badly("banger.guest.exec(vm, { 'true' }, { timeout = 'x' })",
+              "must be a number of seconds");
     fake_host_set_guest(fake, NULL);
     run_badly("banger.guest.exec(vm, { 'true' })",
               "site.lua:1: banger.guest.exec: there is no guest behind this host");
@@ -305,6 +359,8 @@ static void only_allowed_places_are_written(void **state)
     run_badly("banger.host.write(banger.config.home .. '/out/none/x', 'x')", "No such file");
     run_badly("banger.host.write(banger.config.home .. '/out/below', 'x')", "s a directory");
     run_badly("banger.host.remove(banger.config.home .. '/out/below')", "s a directory");
+    run_badly("banger.host.write(banger.config.home .. '/out/' .. ('a/'):rep(3000) .. 'x', 'y')",
+              "File name too long");
     assert_int_equal(count_entries(temp_dir_at(&home, "out")),
                      3); /* nothing half written is left */
 }
@@ -426,6 +482,7 @@ int main(void)
         TEST(lines_of_the_log),
         TEST(runtime_values_and_events),
         TEST(contributions),
+        TEST(files_of_the_host_for_guests),
         TEST(pure_hooks_have_no_effects),
         TEST(programs_in_the_guest),
         TEST(texts_into_the_guest),
