@@ -98,6 +98,7 @@ leak-descriptors postStart started
 print prepare started
 close-stdio prepare started
 block-signals prepare started
+signals prepare started
 TABLE
   is "$(daemon_pid)" "$daemon"
   holds_again "$before"
@@ -127,6 +128,7 @@ TABLE
   hostile victim segfault configure
   banger vm start victim
   run -1 banger vm set victim --nat off
+  has "configure: its process was ended by signal 11"
   is "$(state_of victim)" running
   banger vm stop victim
   banger vm delete victim
@@ -142,6 +144,7 @@ TABLE
   banger daemon stop
   is "$(state_of survivor)" running
   is "$(vmm_of survivor)" "$vmm"
+  is "$(banger plugin show hostile --json | json '(data["hooks"]["reconciled"]["failures"], data["ended_badly"])')" "(1, 1)"
 }
 
 @test "isolate: a cleanup that crashes keeps the VM until it works" {
