@@ -8,7 +8,9 @@
  * 2. A filter (seccomp(2)) refuses new processes and programs: host->spawn and host->run start those, where
  *    they are known and end. Threads may be made. clone3(2), whose flags a filter cannot see, is "not
  *    there", and libc takes clone(2) instead.
- * 3. It refuses signals to the daemon and to everyone, tracing, and a change of what ends the process with its
+ * 3. It refuses signals to any process but this one, by whatever call: by the number of one of its threads, of
+ *    its group, or by a descriptor, too. What host->spawn has started is ended by the host. It refuses
+ *    tracing, taking descriptors, changing others' limits, and a change of what ends the process with its
  *    parent.
  */
 #include "isolate/child.h"
@@ -83,7 +85,7 @@ static int limit(int resource, rlim_t most, banger_error *err)
 
 static int install_filter(banger_error *err)
 {
-    const uint32_t parent = (uint32_t)getppid();
+    const uint32_t self = (uint32_t)getpid();
     const struct sock_filter program[] = {
         LOAD(arch),
         EQUAL(OUR_ARCH, 1, 0),
@@ -99,6 +101,8 @@ static int install_filter(banger_error *err)
         REFUSE_CALL(SYS_execveat),
         REFUSE_CALL(SYS_ptrace),
         REFUSE_CALL(SYS_process_vm_writev),
+        REFUSE_CALL(SYS_pidfd_send_signal),
+        REFUSE_CALL(SYS_pidfd_getfd),
         EQUAL(SYS_clone3, 0, 1),
         ANSWER(ENOSYS),
         EQUAL(SYS_clone, 0, 4), /* flags: a thread */
@@ -111,14 +115,16 @@ static int install_filter(banger_error *err)
         EQUAL(PR_SET_PDEATHSIG, 0, 1),
         ANSWER(EPERM),
         ALLOW,
-        EQUAL(SYS_kill, 2, 0),
-        EQUAL(SYS_tgkill, 1, 0),
-        EQUAL(SYS_tkill, 0, 5),
+        EQUAL(SYS_kill, 5, 0),
+        EQUAL(SYS_tkill, 4, 0),
+        EQUAL(SYS_tgkill, 3, 0),
+        EQUAL(SYS_rt_sigqueueinfo, 2, 0),
+        EQUAL(SYS_rt_tgsigqueueinfo, 1, 0),
+        EQUAL(SYS_prlimit64, 0, 4),
         LOAD_ARGUMENT(0), /* whom */
-        EQUAL(parent, 1, 0),
-        EQUAL(-1, 0, 1),
+        EQUAL(0, 2, 0),   /* kill: its own group, in which it is alone; prlimit64: itself */
+        EQUAL(self, 1, 0),
         ANSWER(EPERM),
-        ALLOW,
         ALLOW,
     };
     const struct sock_fprog filter = {COUNT_OF(program), (struct sock_filter *)program};

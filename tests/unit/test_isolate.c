@@ -287,8 +287,8 @@ static void what_is_not_allowed_is_refused(void **state)
 static void what_hurts_nobody_is_none_of_our_business(void **state)
 {
     struct world *world = *state;
-    static const char *const acts[] = {"print", "flood", "close-stdio", "block-signals",
-                                       "leak-descriptors"};
+    static const char *const acts[] = {"print",         "flood",   "close-stdio",
+                                       "block-signals", "signals", "leak-descriptors"};
     load(world, "hostile", SLOW);
     for (size_t i = 0; i < COUNT_OF(acts); i++) {
         succeeds(world, acts[i]);
