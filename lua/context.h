@@ -36,7 +36,8 @@ struct context {
     lua_State *lua;
     size_t memory; /* bytes in use */
     size_t memory_max;
-    bool starved; /* an allocation was refused: `where` says in which line */
+    bool
+        starved; /* the host had none for the last allocation that failed; else it was past memory_max */
 
     enum context_end end;
     int64_t deadline_ns; /* monotonic; INT64_MAX: none */
@@ -47,8 +48,8 @@ struct context {
     char host_error[CONTEXT_TEXT_MAX];
 
     /* The error that ends the run, as the handler found it. */
-    int code; /* 0: an ordinary error */
-    char where[128];
+    int code;        /* 0: an ordinary error */
+    char where[128]; /* where memory ran out */
     char message[CONTEXT_TEXT_MAX];
     char trace[512];
     char hint[512];

@@ -14,7 +14,7 @@ void failure_note_place(struct context *context)
 {
     lua_Debug record;
 
-    context->starved = true;
+    context->where[0] = '\0';
     for (int level = 0; level < LEVELS_MAX && lua_getstack(context->lua, level, &record); level++) {
         if (lua_getinfo(context->lua, "Sl", &record) && record.currentline > 0) {
             (void)snprintf(context->where, sizeof(context->where), "%s:%d: ", record.short_src,
@@ -132,7 +132,13 @@ int failure_handler(lua_State *lua)
 
 void failure_take(struct context *context, int status)
 {
-    if (status == LUA_ERRMEM) {
+    if (status == LUA_ERRMEM && context->starved) {
+        (void)snprintf(context->message, sizeof(context->message),
+                       "%sthis host has no memory for it", context->where);
+        context->hint[0] = '\0';
+        context->trace[0] = '\0';
+        context->code = BANGER_EFULL;
+    } else if (status == LUA_ERRMEM) {
         (void)snprintf(context->message, sizeof(context->message),
                        "%sit needs more than %zu MiB of memory", context->where,
                        context->memory_max >> 20U);

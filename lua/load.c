@@ -173,6 +173,8 @@ static json_t *tell(struct context *context, const char *origin, const json_t *s
             broken(context->name, origin, "a script must be text in UTF-8 without NUL bytes", "");
     } else if (run_text(context, text, length) < 0) {
         told = broken_by(context, origin);
+        loading->passing = context->end == CONTEXT_TIME || context->end == CONTEXT_CANCELLED ||
+                           context->code == BANGER_EFULL;
     } else {
         /* Once more, with the modules that it has required. */
         json_decref(state);
@@ -221,7 +223,7 @@ char *load_script(const struct banger_host *host, struct banger_call *call, cons
         host->hint(call, "it was loading %s/%s, which does not come to an end", folder, file);
         told = load(host, call, &loading, name, settings);
         host->hint(call, "%s", "");
-        if (told != NULL) {
+        if (told != NULL && !loading.passing) {
             loaded_keep(&loading, settings, told);
         }
     }

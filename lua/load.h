@@ -7,7 +7,7 @@
  * 3. The table is checked (manifest.h). What cannot be loaded is told as well, with the reason.
  * 4. `state` has the texts of all that was read, so that an operation uses what it began with, and the site's
  *    settings: {"revision","source","modules":[{"name","text"}],"settings"}. The revision is their hash.
- * 5. The outcome is kept until one of the files changes.
+ * 5. The outcome is kept until one of the files changes, unless it was for want of time or memory.
  */
 #ifndef LUA_LOAD_H
 #define LUA_LOAD_H
@@ -27,6 +27,7 @@ struct loading {
     json_t *modules;  /* [{"name","text"}] */
     json_t *manifest; /* what the host is told of it, without its state */
     size_t count;
+    bool passing; /* it could not be loaded for want of time or memory: another time it may */
     struct {
         char *path;
         struct source_mark mark;

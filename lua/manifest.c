@@ -29,8 +29,12 @@ static void take(struct reading *reading, const char *expected, bool empty_is_li
     char why[256];
     json_t *value = value_to_json(reading->lua, -1, empty_is_list, why, sizeof(why));
 
-    if (value == NULL || json_object_set_new(reading->manifest, reading->key, value) < 0) {
-        (void)refuse(reading, expected);
+    if (value == NULL) {
+        (void)luaL_error(reading->lua, "%s.lua: '%s' must be %s: %s", reading->file, reading->key,
+                         expected, why);
+    } else if (json_object_set_new(reading->manifest, reading->key, value) < 0) {
+        (void)luaL_error(reading->lua, "%s.lua: there is no memory for '%s'", reading->file,
+                         reading->key);
     }
 }
 

@@ -22,12 +22,16 @@ static void *sandbox_alloc(void *pointer, void *old, size_t old_size, size_t new
         return NULL;
     }
     if (new_size > had && context->memory + (new_size - had) > context->memory_max) {
+        context->starved = false;
         failure_note_place(context);
         return NULL;
     }
     fresh = realloc(old, new_size);
     if (fresh != NULL) {
         context->memory += new_size - had;
+    } else {
+        context->starved = true;
+        failure_note_place(context);
     }
     return fresh;
 }

@@ -16,6 +16,7 @@ struct walk {
     size_t why_size;
     bool empty_is_list;
     size_t values;
+    size_t bytes;
     size_t depth;
     const void *tables[VALUE_DEPTH_MAX]; /* those that the present value lies in */
     char path[VALUE_DEPTH_MAX][SEGMENT_MAX];
@@ -30,6 +31,8 @@ void value_push_null(lua_State *lua)
 }
 
 /* -- Lua to JSON ----------------------------------------------------------------------------------- */
+
+static const char no_memory[] = "there is no memory for it";
 
 static json_t *walk_value(struct walk *walk);
 
@@ -47,13 +50,34 @@ static json_t *refuse(struct walk *walk, const char *why)
     return NULL;
 }
 
+/* A string of the value's, or one of its names. */
+static json_t *walk_text(struct walk *walk, const char *text, size_t length, const char *expected)
+{
+    json_t *json;
+
+    walk->bytes += length;
+    if (walk->bytes > VALUE_BYTES_MAX) {
+        return refuse(walk, "it has too many bytes");
+    }
+    if (memchr(text, '\0', length) != NULL) {
+        return refuse(walk, expected);
+    }
+    json = json_stringn(text, length);
+    if (json == NULL) { /* either it is not UTF-8, or there is no memory: then for this neither */
+        json_t *unchecked = json_stringn_nocheck(text, length);
+
+        (void)refuse(walk, unchecked != NULL ? expected : no_memory);
+        json_decref(unchecked);
+    }
+    return json;
+}
+
 static json_t *walk_string(struct walk *walk)
 {
     size_t length = 0;
     const char *text = lua_tolstring(walk->lua, -1, &length);
-    json_t *json = memchr(text, '\0', length) == NULL ? json_stringn(text, length) : NULL;
 
-    return json != NULL ? json : refuse(walk, "a string must be UTF-8 without NUL bytes");
+    return walk_text(walk, text, length, "a string must be UTF-8 without NUL bytes");
 }
 
 static json_t *walk_number(struct walk *walk)
@@ -102,11 +126,10 @@ static json_t *walk_sequence(struct walk *walk)
         (void)lua_rawgeti(walk->lua, -1, (lua_Integer)i);
         item = walk_value(walk);
         lua_pop(walk->lua, 1);
-        if (item == NULL) {
+        if (item == NULL || json_array_append_new(array, item) < 0) {
             json_decref(array);
             return NULL;
         }
-        (void)json_array_append_new(array, item);
     }
     return array;
 }
@@ -116,7 +139,9 @@ static bool walk_pair(struct walk *walk, json_t *object)
 {
     size_t length = 0;
     const char *key;
+    json_t *name;
     json_t *value;
+    int result;
 
     walk->path[walk->depth - 1][0] = '\0';
     if (lua_type(walk->lua, -2) != LUA_TSTRING) {
@@ -126,14 +151,12 @@ static bool walk_pair(struct walk *walk, json_t *object)
     key = lua_tolstring(walk->lua, -2, &length);
     (void)snprintf(walk->path[walk->depth - 1], SEGMENT_MAX, "%s", key);
     value = walk_value(walk);
-    if (value == NULL) {
-        return false;
-    }
-    if (strlen(key) != length || json_object_set_new(object, key, value) < 0) {
-        (void)refuse(walk, "a name must be UTF-8 without NUL bytes");
-        return false;
-    }
-    return true;
+    name = value != NULL ? walk_text(walk, key, length, "a name must be UTF-8 without NUL bytes")
+                         : NULL;
+    result = name != NULL ? json_object_set_nocheck(object, key, value) : -1;
+    json_decref(name);
+    json_decref(value);
+    return result == 0;
 }
 
 static json_t *walk_names(struct walk *walk)
@@ -203,10 +226,14 @@ json_t *value_to_json(lua_State *lua, int index, bool empty_is_list, char *why, 
 
     why[0] = '\0';
     if (!lua_checkstack(lua, 3 * VALUE_DEPTH_MAX)) {
-        return refuse(&walk, "there is no memory for it");
+        return refuse(&walk, no_memory);
     }
     lua_pushvalue(lua, index);
     json = walk_value(&walk);
+    if (json == NULL && why[0] == '\0') { /* what is wrong with a value is said where it is found */
+        walk.depth = 0;
+        (void)refuse(&walk, no_memory);
+    }
     lua_settop(lua, top);
     return json;
 }

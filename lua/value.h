@@ -12,6 +12,8 @@
 
 #define VALUE_DEPTH_MAX 64
 #define VALUE_COUNT_MAX 200000 /* tables may be shared: a small source can describe a huge tree */
+#define VALUE_BYTES_MAX                                                                            \
+    (16U << 20U) /* of its strings and names: the same string may be in it many times */
 #define VALUE_TEXT_MAX (1U << 20U) /* bytes of JSON text that are read */
 
 /* The value at `index`. Raises nothing: NULL, and what is wrong in `why` of `size` bytes. */

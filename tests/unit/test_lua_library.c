@@ -69,7 +69,16 @@ static void json_both_ways(void **state)
         "good, text = pcall(j.encode, { f = function() end }) assert(text:find('f: a value "
         "must'))\n"
         "good, text = pcall(j.encode, { a = { b = 0 / 0 } }) assert(text:find('a.b: a number'))\n"
-        "good, text = pcall(j.encode, '\\xff') assert(not good)\n"
+        "good, text = pcall(j.encode, '\\xff') assert(text:find('a string must be UTF.8'))\n"
+        "good, text = pcall(j.encode, 'a\\0b') assert(text:find('a string must be UTF.8'))\n"
+        "good, text = pcall(j.encode, { ['\\xff'] = 1 }) assert(text:find('a name must be "
+        "UTF.8'))\n"
+        "good, text = pcall(j.encode, { ['a\\0b'] = 1 }) assert(text:find('a name must be "
+        "UTF.8'))\n"
+        "local s = ('x'):rep(1 << 20) local many = {} for i = 1, 17 do many[i] = s end\n"
+        "good, text = pcall(j.encode, many) assert(text:find('it has too many bytes'))\n"
+        "many = {} for i = 1, 17 do many[i] = { [s] = 1 } end\n"
+        "good, text = pcall(j.encode, many) assert(text:find('it has too many bytes'))\n"
         "good, text = pcall(j.encode, { 1, 2, x = 3 }) assert(not good)");
 }
 

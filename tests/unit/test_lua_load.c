@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which scripts there are, what is told of them, and what is wrong with those that cannot be used. */
 #include "lua_fixture.h"
+#include "source.h"
 
 static const char *text_of(const json_t *told, const char *key)
 {
@@ -77,7 +78,7 @@ static void what_is_wrong_is_told(void **state)
          "while true do end end }) while true do end end)()",
          "loading it takes too many steps"},
         {"local t = {} while true do t[#t+1] = ('x'):rep(1000) .. #t end", "MiB of memory"},
-        {"return { summary = '\\xff' }", "'summary' must be"},
+        {"return { summary = '\\xff' }", "'summary' must be a text in UTF-8: a string must"},
         {"\xff", "must be text in UTF-8"},
         {"\x1bLua", "it is compiled Lua; a script must be text"},
     };
@@ -202,6 +203,22 @@ static void changes_are_seen(void **state)
     assert_null(expand("site"));
 }
 
+/* How long it took, and how much memory there was, is not the script's doing for ever. */
+static void what_may_pass_is_not_kept(void **state)
+{
+    struct source_mark mark;
+
+    (void)state;
+    write_script("site", "for i = 1, 1e6 do end return {}");
+    do { /* from then on what is found out may be kept */
+        source_mark(temp_dir_at(&home, "hooks.d/site.lua"), &mark);
+    } while (!source_settled(&mark));
+    fake_host_set_deadline(fake, 1);
+    assert_non_null(strstr(broken_by("site"), "it did not end in its time"));
+    fake_host_set_deadline(fake, 60000);
+    assert_null(json_object_get(expand("site"), "error"));
+}
+
 /* An operation goes on with the text that it began with, its modules too. */
 static void an_operation_keeps_its_text(void **state)
 {
@@ -262,6 +279,7 @@ int main(void)
         TEST(the_site_has_a_folder),
         TEST(one_file_alone),
         TEST(changes_are_seen),
+        TEST(what_may_pass_is_not_kept),
         TEST(an_operation_keeps_its_text),
         TEST(modules_are_bounded_and_end),
         TEST(settings_are_checked),

@@ -3,6 +3,7 @@
 #include "lua_fixture.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <time.h>
 
 static void what_is_not_there(void **state)
@@ -175,6 +176,27 @@ static void memory_is_bounded(void **state)
     assert_non_null(strstr(fake_host_hint(fake), "plugins.lua.memory"));
 }
 
+/* What the host has not is not what the script may not have. */
+static void a_host_without_memory_is_told(void **state)
+{
+    struct rlimit before;
+    struct rlimit narrow;
+
+    (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    print_message("skipped: AddressSanitizer needs more than any bound\n");
+    skip();
+#endif
+    fake_host_set(fake, "config.memory", json_integer(INT64_C(4) << 30));
+    use_body("return ('x'):rep(1 << 30)");
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    narrow = before;
+    narrow.rlim_cur = 1 << 29;
+    assert_int_equal(setrlimit(RLIMIT_AS, &narrow), 0);
+    call_badly("prepare", "site.lua:1: this host has no memory for it");
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+}
+
 static void deep_recursion_is_an_error(void **state)
 {
     (void)state;
@@ -329,12 +351,19 @@ static void hooks_run_on_several_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_not_there),   TEST(what_is_there),
-        TEST(what_is_refused),     TEST(every_hook_begins_anew),
-        TEST(endless_loops_end),   TEST(a_cancelled_operation_ends_its_hook),
-        TEST(memory_is_bounded),   TEST(deep_recursion_is_an_error),
-        TEST(errors_say_where),    TEST(errors_of_every_type),
-        TEST(hostile_scripts_end), TEST(hooks_run_on_several_threads),
+        TEST(what_is_not_there),
+        TEST(what_is_there),
+        TEST(what_is_refused),
+        TEST(every_hook_begins_anew),
+        TEST(endless_loops_end),
+        TEST(a_cancelled_operation_ends_its_hook),
+        TEST(memory_is_bounded),
+        TEST(a_host_without_memory_is_told),
+        TEST(deep_recursion_is_an_error),
+        TEST(errors_say_where),
+        TEST(errors_of_every_type),
+        TEST(hostile_scripts_end),
+        TEST(hooks_run_on_several_threads),
     };
 
     return cmocka_run_group_tests_name("lua: sandbox", tests, NULL, NULL);
