@@ -66,6 +66,15 @@ $(BUILD)/fuzz/fuzz_dns: tests/fuzz/fuzz_dns.c $(call plugin_parts,dns)
 	@mkdir -p $(@D)
 	$(call say,FUZZ    $@)$(FUZZ_CC) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined $(call plugin_flags,dns) $(filter %.c,$^) $(call plugin_libs,dns) -pthread -o $@
 
+$(BUILD)/fuzz/fuzz_qmp: tests/fuzz/fuzz_qmp.c $(call plugin_parts,qemu)
+	@mkdir -p $(@D)
+	$(call say,FUZZ    $@)$(FUZZ_CC) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined $(call plugin_flags,qemu) $(filter %.c,$^) $(call plugin_libs,qemu) -pthread -o $@
+
+# The fake host, not instrumented, passes it its folder.
+$(BUILD)/fuzz/fuzz_firecracker: tests/fuzz/fuzz_firecracker.c $(call plugin_parts,firecracker) $(KIT_LIB)
+	@mkdir -p $(@D)
+	$(call say,FUZZ    $@)$(FUZZ_CC) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined $(call plugin_flags,firecracker) $(filter %.c,$^) $(KIT_LIB) $(call plugin_libs,firecracker) -pthread -o $@
+
 include tests/unit/plugin_tests.mk
 include tests/fixtures/stub-vmm/stub_vmm.mk
 
