@@ -17,21 +17,30 @@ int64_t context_now_ns(void)
     return (int64_t)now.tv_sec * 1000 * NS_PER_MS + now.tv_nsec;
 }
 
-/* A twentieth of what is left, 100 ms at most: enough to unwind and to tell. */
-void context_set_deadline(struct context *context)
+/* The run ends at the call's deadline, a little before it, so that it can still say where: a twentieth of what is
+ * left, 100 ms at most. The host, in another process mostly, is asked once, by a run that is long enough to be
+ * looked at. */
+static void find_deadline(struct context *context)
 {
-    int64_t left = context->host->remaining_ms(context->call);
-    int64_t now = context_now_ns();
-    int64_t reserve = left / 20 < 100 ? left / 20 : 100;
+    int64_t left;
+    int64_t reserve;
+    int64_t now;
 
+    if (context->deadline_ns != 0) {
+        return;
+    }
+    left = context->host->remaining_ms(context->call);
+    reserve = left / 20 < 100 ? left / 20 : 100;
+    now = context_now_ns();
     context->deadline_ns = left < 0 ? INT64_MAX : now + (left - reserve) * NS_PER_MS;
     context->next_ask_ns = now + ASK_EVERY_NS;
 }
 
-int64_t context_left_ms(const struct context *context, int64_t most)
+int64_t context_left_ms(struct context *context, int64_t most)
 {
     int64_t left;
 
+    find_deadline(context);
     if (context->deadline_ns == INT64_MAX) {
         return most;
     }
@@ -42,8 +51,10 @@ int64_t context_left_ms(const struct context *context, int64_t most)
 
 static enum context_end find_end(struct context *context)
 {
-    int64_t now = context_now_ns();
+    int64_t now;
 
+    find_deadline(context);
+    now = context_now_ns();
     if (now >= context->deadline_ns) {
         return CONTEXT_TIME;
     }

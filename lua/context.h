@@ -40,7 +40,7 @@ struct context {
         starved; /* the host had none for the last allocation that failed; else it was past memory_max */
 
     enum context_end end;
-    int64_t deadline_ns; /* monotonic; INT64_MAX: none */
+    int64_t deadline_ns; /* monotonic; INT64_MAX: none; 0: the host has not been asked */
     int64_t next_ask_ns; /* when the host is asked again whether the user has gone */
     int64_t steps_left;  /* INT64_MAX: no bound */
 
@@ -61,10 +61,8 @@ static inline struct context *context_of(lua_State *lua)
 }
 
 int64_t context_now_ns(void);
-/* Makes the run end at the call's deadline, a little before it, so that it can still say where. */
-void context_set_deadline(struct context *context);
 /* Milliseconds that are left, at least 0; `most` where there is no deadline or a later one. */
-int64_t context_left_ms(const struct context *context, int64_t most);
+int64_t context_left_ms(struct context *context, int64_t most);
 /* Raises an error once the run must end. Called by Lua every few thousand instructions, and by what could
  * otherwise be repeated for ever between two of these calls. */
 void context_look(lua_State *lua);

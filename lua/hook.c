@@ -103,7 +103,6 @@ int hook_run(const struct banger_host *host, struct banger_call *call, const cha
     int result = -1;
 
     context.pure = strcmp(name, "check") == 0 || strcmp(name, "contributeMachineConfig") == 0;
-    context_set_deadline(&context);
     if (sandbox_open(&context) != NULL) {
         result = run_in(&context);
     } else {

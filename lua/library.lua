@@ -36,7 +36,7 @@
 ---@field minimum? integer bytes for a size, milliseconds for a duration
 ---@field maximum? integer
 
----@class banger.VM The VM; its fields are asked of the host when they are first named, and cannot be set.
+---@class banger.VM The VM; its fields are asked of the host when one is first named, and cannot be set.
 ---@field id string 32 hex digits
 ---@field short_id string the first 8 of them
 ---@field name string

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The VM of a hook: a table whose fields are asked of the host when they are first named. */
+/* The VM of a hook: a table whose fields are asked of the host when one is first named, all of them at once: the
+ * host is another process mostly, and a question costs as much as the rest. */
 #include "library.h"
 #include "nearest.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define VM_TYPE "banger.vm"
+#define FIELDS "banger.vm.fields"
 
 /* As in the table of getter keys; `image` and `kernel` are keys of their own. */
 const char *const library_vm_fields[] = {
@@ -21,14 +22,33 @@ static bool is_list_or_object(const char *name)
            strcmp(name, "boot_args") == 0 || strcmp(name, "env") == 0;
 }
 
+/* Pushes the host's object `vm`, of which the state keeps one. */
+static void push_all(lua_State *lua)
+{
+    if (lua_getfield(lua, LUA_REGISTRYINDEX, FIELDS) == LUA_TNIL) {
+        lua_pop(lua, 1);
+        library_push_key(lua, "vm");
+        if (!lua_istable(lua, -1)) {
+            lua_pop(lua, 1);
+            lua_newtable(lua);
+        }
+        lua_pushvalue(lua, -1);
+        lua_setfield(lua, LUA_REGISTRYINDEX, FIELDS);
+    }
+}
+
 /* What a script may go through is a table even when there is nothing in it. */
 static void push_field(lua_State *lua, const char *name)
 {
-    char key[64];
     bool own = strcmp(name, "image") == 0 || strcmp(name, "kernel") == 0;
 
-    (void)snprintf(key, sizeof(key), "%s%s", own ? "" : "vm.", name);
-    library_push_key(lua, key);
+    if (own) {
+        library_push_key(lua, name);
+    } else {
+        push_all(lua);
+        (void)lua_getfield(lua, -1, name);
+        lua_remove(lua, -2);
+    }
     if (lua_isnil(lua, -1) && (own || is_list_or_object(name))) {
         lua_pop(lua, 1);
         lua_newtable(lua);

@@ -94,7 +94,6 @@ static int run_text(struct context *context, const char *text, size_t length)
         failure_take(context, LUA_ERRMEM);
         return -1;
     }
-    context_set_deadline(context);
     result = sandbox_run(context, run_file, &source);
     sandbox_close(context);
     return result;
