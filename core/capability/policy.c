@@ -136,6 +136,12 @@ int policy_apply(struct capability *capability, const json_t *policy, int64_t de
                          "plugins.%s: isolate: its code is not in a plugin file of its own",
                          plugin->name);
     }
+    if (capability->carrier != NULL && json_object_get(policy, "process_memory") != NULL) {
+        return error_set(err, BANGER_EUNSUPPORTED,
+                         "plugins.%s: process_memory: it runs in its carrier's processes "
+                         "(plugins.%s.process_memory)",
+                         plugin->name, capability->carrier->plugin->name);
+    }
     if (capability->isolate != NULL) {
         isolate_set_memory(capability->isolate, json_get_int(config, "process_memory", 0));
     }

@@ -158,12 +158,16 @@ static void broken_one_obeys_its_policy(void **state)
 static void wrong_policy_breaks_too(void **state)
 {
     AUTO_JSON json_t *policies =
-        json_pack("{s:{s:i}, s:{s:s}}", "site", "romo", 1, "other", "on_error", "never");
+        json_pack("{s:{s:i}, s:{s:s}, s:{s:s}}", "site", "romo", 1, "other", "on_error", "never",
+                  "big", "process_memory", "1G");
     registry_set_world(*state, NULL, policies);
     SAY("{\"name\":\"site\",\"config\":[{\"name\":\"room\",\"type\":\"int\"}]}",
-        "{\"name\":\"other\"}");
+        "{\"name\":\"other\"}", "{\"name\":\"big\"}");
     registry_refresh(*state);
-    expect_lineup(*state, "keeper other! site!");
+    expect_lineup(*state, "big! keeper other! site!");
+    assert_non_null(strstr(broken_of(*state, "big")->message,
+                           "plugins.big: process_memory: it runs in its carrier's processes "
+                           "(plugins.keeper.process_memory)"));
     assert_string_equal(broken_of(*state, "site")->message, "plugins.site: unknown key 'romo'");
     assert_string_equal(broken_of(*state, "site")->hint, "did you mean 'room'?");
     assert_non_null(strstr(broken_of(*state, "other")->message, "invalid policy 'never'"));
