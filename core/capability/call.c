@@ -35,6 +35,7 @@ void call_begin(struct banger_call *call, struct capability *capability, int64_t
     call->failed = false;
     call->error.code = 0;
     call->hint[0] = '\0';
+    call->logged = 0;
 }
 
 int call_outcome(const struct banger_call *call, int result, banger_error *err)
@@ -218,6 +219,22 @@ static void call_set_hint(struct banger_call *call, const char *format, ...)
     va_end(args);
 }
 
+/* False: this call has said enough, and that was logged once: a loop in a hook must not fill the disk. */
+static bool may_log(struct banger_call *call, size_t length)
+{
+    if (call->logged > CALL_LOG_MAX) {
+        return false;
+    }
+    if (length < CALL_LOG_MAX - call->logged) {
+        call->logged += length + 1; /* a line's end */
+        return true;
+    }
+    call->logged = CALL_LOG_MAX + 1;
+    log_warn("%s: its %s logs more than %zu KiB: the rest is left out",
+             call->capability->plugin->name, call->what, CALL_LOG_MAX / 1024);
+    return false;
+}
+
 /* Works in a call that is over, too: what a late hook has to say is of use to whoever looks for the
  * reason. */
 BANGER_PRINTF(3, 4)
@@ -229,7 +246,9 @@ static void call_log(struct banger_call *call, int level, const char *format, ..
     va_start(args, format);
     AUTO_FREE char *text = str_vformat(format, args);
     va_end(args);
-    log_write((enum banger_log_level)known, "%s: %s", call->capability->plugin->name, text);
+    if (may_log(call, strlen(text))) {
+        log_write((enum banger_log_level)known, "%s: %s", call->capability->plugin->name, text);
+    }
 }
 
 static void call_progress(struct banger_call *call, const char *text)

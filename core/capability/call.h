@@ -19,6 +19,7 @@
 #include "capability/scope.h"
 
 #define CALL_ARENA_INLINE 1024
+#define CALL_LOG_MAX ((size_t)128 * 1024) /* twice of what a process may print in one call */
 
 struct call_arena {
     struct call_chunk *chunks; /* what did not fit `data` */
@@ -44,6 +45,7 @@ struct banger_call {
     bool failed;        /* by host->fail: then nothing replaces the error */
     banger_error error; /* code 0: none */
     char hint[ERROR_HINT_MAX];
+    size_t logged; /* bytes; above CALL_LOG_MAX: it has been told that no more are */
     struct call_arena arena;
     json_t *record; /* record.h; NULL: nothing is written down */
     size_t record_size;
