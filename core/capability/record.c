@@ -90,13 +90,17 @@ static void note(struct banger_call *call, const char *function, json_t *args, j
     if (failed && entry != NULL) {
         (void)json_object_set_new(entry, "error", json_string(call->error.message));
     }
-    size_t size = entry != NULL ? json_dumpb(entry, NULL, 0, JSON_COMPACT) : 0;
+    size_t size = json_dumpb(entry, NULL, 0, JSON_COMPACT);
     if (call->record_size + size > RECORD_MAX) {
         (void)json_object_set_new(call->record, "cut", json_true());
-        return;
+        (void)json_object_del(entry,
+                              "result"); /* that it was called, and with what, may have room */
+        size = json_dumpb(entry, NULL, 0, JSON_COMPACT);
     }
-    call->record_size += size;
-    (void)json_array_append(json_object_get(call->record, "calls"), entry);
+    if (call->record_size + size <= RECORD_MAX) {
+        call->record_size += size;
+        (void)json_array_append(json_object_get(call->record, "calls"), entry);
+    }
 }
 
 /* -- The table ----------------------------------------------------------------------------------------- */

@@ -11,7 +11,8 @@
  *       "runtime","machine"?,"resources",...}, "calls": [{"call","args",("result"|"error")?}],
  *       "result", "error": {"code","message","hint"}?, "cut": true?}
  *    One that is left behind leaves no entry.
- * 3. Beyond RECORD_MAX bytes results are left out (cut), so that an entry always fits a notification.
+ * 3. What would make the entry longer than RECORD_MAX is written down without its result, and where that is
+ *    too long too, not at all; the entry is then called "cut". So an entry always fits a notification.
  */
 #ifndef CAPABILITY_RECORD_H
 #define CAPABILITY_RECORD_H

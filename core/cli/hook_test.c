@@ -184,6 +184,21 @@ static void print_play(const struct play *play, bool json)
 
 /* -- The command ------------------------------------------------------------------------------------- */
 
+/* What is missing in the recording may be what the script needs. */
+static void warn_of_gaps(const struct cli *cli, const json_t *recording)
+{
+    size_t i = 0;
+    json_t *entry = NULL;
+    json_array_foreach (recording, i, entry) {
+        if (json_is_true(json_object_get(entry, "cut"))) {
+            AUTO_FREE char *text = str_format(
+                "the recording leaves out answers that %s got in %s: they were too long",
+                json_get_string(entry, "capability", "?"), json_get_string(entry, "hook", "?"));
+            output_warning(text, cli->json);
+        }
+    }
+}
+
 static int take_input(struct cli *cli, struct play *play, banger_error *err)
 {
     const char *recording = args_text(&cli->args, "recording");
@@ -194,6 +209,7 @@ static int take_input(struct cli *cli, struct play *play, banger_error *err)
     }
     if (recording != NULL) {
         play->recording = play_read_recording(recording, err);
+        warn_of_gaps(cli, play->recording);
         return play->recording != NULL ? 0 : -1;
     }
     if (vm != NULL) {

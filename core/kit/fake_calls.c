@@ -40,6 +40,9 @@ int fake_respond(struct banger_call *call, const struct fake_response *response,
         recorded == NULL ? response->answer : json_incref(json_object_get(recorded, "result"));
     const char *text = NULL;
 
+    if (recorded != NULL && answer == NULL && why == NULL) {
+        why = "its answer was too long for the recording";
+    }
     fake_note(fake, response->function, response->args, json_incref(answer));
     if (recorded != NULL) {
         json_object_set_new(json_array_get(fake->calls, json_array_size(fake->calls) - 1),

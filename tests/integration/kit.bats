@@ -344,6 +344,20 @@ LUA
   run -0 banger hook test --recording rec.json "$BANGER_HOME/hooks.d/secret.lua"
   has '-> {"status":0,"stderr":"","stdout":"secret of planned/me\n"} (recorded)'
   has 'contribute guest.files {"content":"secret of planned/me\n","path":"/run/secret"}'
+  # An answer that was too long for the recording is missed, and that is said.
+  python3 - <<'PYTHON'
+import json
+recording = json.load(open("rec.json"))
+for hook in recording["hooks"]:
+    for call in hook["calls"]:
+        if call["call"] == "run":
+            hook["cut"] = True
+            del call["result"]
+json.dump(recording, open("cut.json", "w"))
+PYTHON
+  run -1 banger hook test --recording cut.json "$BANGER_HOME/hooks.d/secret.lua"
+  has "the recording leaves out answers that secret got in contributeMachineConfig"
+  has "its answer was too long for the recording"
   # A script that was not there yet sees what others saw.
   echo 'return { prepare = function(vm) banger.log.info("%s has %d MiB", vm.name, vm.memory_mib) end }' >new.lua
   run -0 banger hook test --recording rec.json new.lua

@@ -156,6 +156,13 @@ static void test_long_answers_are_left_out(void **state)
     const json_t *entry = json_array_get(entries, 0);
     assert_true(json_is_true(json_object_get(entry, "cut")));
     assert_true(json_dumpb(entry, NULL, 0, JSON_COMPACT) < 2 * RECORD_MAX);
+    const json_t *calls = json_object_get(entry, "calls"); /* get_string, and what it has run */
+    for (size_t i = 1; i < 4; i++) {                       /* of zeroes, as JSON: none has room */
+        const json_t *called = json_array_get(calls, i);
+        assert_string_equal(json_get_string(called, "call", ""), "run");
+        assert_int_equal(json_array_size(json_array_get(json_object_get(called, "args"), 0)), 4);
+        assert_null(json_object_get(called, "result"));
+    }
     registry_free(registry);
 }
 
