@@ -36,6 +36,8 @@ static int check_providers(const struct operation *op, banger_error *err)
     return 0;
 }
 
+/* Cannot be taken back. Until the record is saved, or the set repeated where it could not be, the disk is
+ * larger than it says, and never smaller; a provider refuses what would shrink it. */
 static int grow_disk(struct operation *op, banger_error *err)
 {
     const char *made_by = json_get_string(op->vm.spec, SPEC_DISK_BY, NULL);

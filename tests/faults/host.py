@@ -3,6 +3,7 @@
 first process this is: orphans are its children."""
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from client import Client  # noqa: E402
 
 # What a guest looks like to an import: tests/integration/fake_kernel.py.
 BUILTIN = ["kernel/virtio_mmio.ko", "kernel/virtio_blk.ko", "kernel/virtio_console.ko", "kernel/ext4.ko"]
-CONFIG = """return {{ health_interval = 0, boot_timeout = '3m',
+CONFIG = """return {{ health_interval = 0, boot_timeout = '8m',
   vm = {{ network = '{network}', vmm = '{vmm}', rootfs = '{rootfs}' }},
   plugins = {{ bridge = {{ pool = 1 }}, stub = {{ isolate = false }} }}, plugin_dirs = {{ '{build}/tests/stub' }} }}
 """
@@ -43,7 +44,11 @@ class Home:
         for name in ("dep", "order", "builtin"):
             with open(f"{parts}/modules/modules.{name}", "w", encoding="utf-8") as file:
                 file.write("".join(f"{line}\n" for line in BUILTIN if name == "builtin"))
-        subprocess.run(["mke2fs", "-q", "-t", "ext4", f"{parts}/root", "2M"], check=True, stdout=subprocess.DEVNULL)
+        os.makedirs(f"{parts}/tree", exist_ok=True)
+        with open(f"{parts}/tree/{inventory.MARK}", "wb") as file:
+            file.write(random.Random(1).randbytes(1 << 20))
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", f"{parts}/tree", f"{parts}/root", "4M"], check=True,
+                       stdout=subprocess.DEVNULL)
         if not self.stack.guests:
             self.import_kernel("kernel")
             self.register_image("image")

@@ -5,7 +5,10 @@
   shared  what all VMs share: the bridge, the nft tables
   kept    what stays when nothing runs: records, leases, files, pins
 
-Ids and numbers that differ from one VM to the next are replaced by words, so that two can be compared."""
+Ids and numbers that differ from one VM to the next are replaced by words, so that two can be compared. Of a file that
+is kept its size belongs to it where that is always the same, and what it holds where that is: images and kernels
+whole, and of a disk the file MARK that its image has."""
+import hashlib
 import json
 import os
 import re
@@ -25,6 +28,17 @@ IDS = [(re.compile(pattern), word) for pattern, word in (
     (r'"counter": {[^}]*}', "a counter"))]
 # The store's own files, the test's, a cache, and the console of the run before.
 NOT_OURS = re.compile(r"^(state/banger\.db.*|parts|bangerd\.log|config\.lua|passes|cache|.*/console\.log\.1)$")
+SIZED = re.compile(r"^state/vms/.*\.(img|cow|tail)$")
+WHOLE = re.compile(r"^state/(images|kernels)/.*")
+DISK = re.compile(r"^file state/vms/.*rootfs\.")
+MARK = "mark"
+# What is behind a row of the journal, and the row's kind.
+JOURNALED = [(re.compile(pattern), kind) for pattern, kind in (
+    (r"process ", "process"), (r"link tap-fc-", "tap"), (r"nft \S+ has ", "(tap|nat|publish)"), (r"cgroup ", "cgroup"),
+    (r"(loop device|device|node|cookie)\b", "snapshot"), (r"(folder|file|socket) run/vms/", "dir"),
+    (r"(folder|file) state/(images|kernels)/", "staging"))]
+SERVED = re.compile(r"- (probe\.vm is|tcp 127\.0\.0\.1:)")
+SWITCHES = {"ip_forward 0", "ip_forward 1"}
 STAYING = {"run/vms", "state/vms"}  # once the first VM has made them
 SPEC = ("nat", "publish", "memory_mib", "disk_mib")
 QUERIES = {
@@ -51,13 +65,47 @@ def differences(found, wanted, parts=("run", "shared", "kept")):
     lines = []
     for part in parts:
         have, want = ([line for line in side[part] if "POOL" not in line] for side in (found, wanted))
-        for sign, left, right in (("+", have, want), ("-", want, have)):
-            left = list(left)
-            for line in right:
-                if line in left:
-                    left.remove(line)
-            lines += [f"{sign} {line}" for line in left]
+        lines += [f"+ {line}" for line in _without(have, want)] + [f"- {line}" for line in _without(want, have)]
     return lines
+
+
+def _without(lines, others):
+    lines = list(lines)
+    for line in others:
+        if line in lines:
+            lines.remove(line)
+    return lines
+
+
+def unserved(found, before, parts):
+    """What differs, but for what is missing of the daemon's own services."""
+    return [line for line in differences(found, before, parts) if not SERVED.match(line)]
+
+
+def warm_taps(found):
+    return sum(line.startswith("link POOL ") for line in found["shared"])
+
+
+def unheld(found, prepared, clean, parts):
+    """What is neither there when it is clean, nor left of what was prepared with a row of the journal that will have it
+    released. A row may be there alone."""
+    rows = [line.split() for line in found["run"] if line.startswith("journal ")]
+    wrong = []
+    for part in parts:
+        have, want = ([line for line in side[part] if "POOL" not in line] for side in (found, clean))
+        for line in _without(have, want):
+            kinds = [kind for pattern, kind in JOURNALED if pattern.match(line)]
+            held = all(any(re.fullmatch(kind, row[2]) for row in rows) for kind in kinds)
+            if not line.startswith("journal ") and (not held or line not in prepared[part]):
+                wrong.append(f"+ {line}")
+        wrong += [f"- {line}" for line in _without(want, have) if line not in SWITCHES]
+    return wrong
+
+
+def grown(before, after):
+    """As before, but with the disk as after."""
+    disk = [line for line in after["kept"] if DISK.match(line)]
+    return dict(before, kept=sorted([line for line in before["kept"] if not DISK.match(line)] + disk))
 
 
 def _json(*argv):
@@ -213,7 +261,30 @@ def _files(home):
                 continue
             mode = os.lstat(f"{home.path}/{path}").st_mode
             kind = "socket" if stat.S_ISSOCK(mode) else "folder" if stat.S_ISDIR(mode) else "file"
-            yield ("run" if path.startswith("run/") else "kept"), f"{kind} {path}"
+            holds = _content(home, path) if kind == "file" else ""
+            yield ("run" if path.startswith("run/") else "kept"), f"{kind} {path}{holds}"
+
+
+digests = {}  # of images and kernels, which nobody writes to
+
+
+def _content(home, path):
+    file = f"{home.path}/{path}"
+    status = os.stat(file)
+    if WHOLE.match(path):
+        key = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if key not in digests:
+            with open(file, "rb") as stream:
+                digests[key] = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+        return f" of {status.st_size} bytes, {digests[key]}"
+    if not SIZED.match(path):
+        return ""
+    marked = ""
+    if not home.stack.guests and path.endswith("/rootfs.img"):
+        told = subprocess.run(["debugfs", "-R", f"cat /{MARK}", file], check=False, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+        marked = f", {len(told)} bytes of {MARK}: {hashlib.sha256(told).hexdigest()[:16]}"
+    return f" of {status.st_size} bytes{marked}"
 
 
 def _pins(home):

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """matrix.py [STACK[/OPERATION]...]: the fault matrix, as TAP, with a table and a count at its end.
 
-BANGER_BUILD is a build by `make FAULTS=1`. Needs root, for namespaces. A test is an operation on a stack; as many
-run at a time as there are processors, each in namespaces of its own. FULL=1 plays all rounds (choose.py)."""
+BANGER_BUILD is a build by `make FAULTS=1`. Needs root, for namespaces. A test is an operation on a stack; JOBS run at a
+time (as many as there are processors), each in namespaces of its own. FULL=1 plays all rounds (choose.py)."""
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,21 +15,26 @@ import time
 
 sys.dont_write_bytecode = True
 from choose import NOT_HERE  # noqa: E402
-from operations import OPERATIONS  # noqa: E402
+from operations import OPERATIONS, can_be  # noqa: E402
 from stacks import STACKS  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.realpath(os.environ.get("BANGER_BUILD", "build/faults"))
 FULL = os.environ.get("FULL", "") not in ("", "0")
-JOB_S = 7200 if FULL else 1800
+JOB_S = 24 * 3600 if FULL else 3000
+AT_A_TIME = int(os.environ.get("JOBS") or max(2, os.cpu_count()))
+BUDGET_S = 1200  # what a run on two idle cores may take; told, not asserted
 ALONE = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
 
-# What one worker plays in turn, the longest first; on dm-snapshot one machine has all.
-JOBS = [("stub", "start"), ("qemu", "start"), ("dm-snapshot", "start stop delete daemon-take-up daemon-clean-up"),
+# What one worker plays in turn, the longest first; on dm-snapshot one machine has all. With FULL every operation that
+# a stack can have has a worker of its own.
+JOBS = [("dm-snapshot", "start stop delete restart set kill create doctor daemon-take-up daemon-clean-up daemon-stop"),
+        ("stub", "start"), ("qemu", "start"),
         ("qemu", "stop kill restart delete"), ("stub", "stop delete kill restart run"),
         ("stub", "set-on set-off set create daemon-take-up"),
-        ("qemu", "set-on daemon-take-up daemon-clean-up daemon-stop"),
-        ("stub", "daemon-clean-up daemon-stop network-remove image-register image-delete kernel-import kernel-delete")]
+        ("qemu", "set-on set create daemon-take-up daemon-clean-up daemon-stop"),
+        ("stub", "daemon-clean-up daemon-stop network-remove image-register image-delete kernel-import kernel-delete "
+                 "doctor")]
 
 
 class Tap:
@@ -59,14 +65,18 @@ def why_not(stack):
 
 
 def make_guests(home):
-    """A kernel and an image that boot: made here, where there is a network. Downloads are kept."""
+    """A kernel and an image that boot: made here, where there is a network. Downloads are kept. What went wrong, in
+    lines: none, all is well."""
     os.makedirs(home, exist_ok=True)
     subprocess.run(["rm", "-rf", f"{home}/state", f"{home}/run"], check=True)
     environment = dict(os.environ, BANGER_HOME=home)
     for command in ("kernel import --deb linux-image-cloud-amd64 --name kernel", "image build tiny --name image",
                     "daemon stop"):
-        subprocess.run([f"{BUILD}/bin/banger", *command.split()], env=environment, check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = subprocess.run([f"{BUILD}/bin/banger", *command.split()], env=environment, check=False, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode:
+            return [f"banger {command}: status {done.returncode}", *done.stdout.splitlines()[-30:]]
+    return []
 
 
 def command_of(stack, home, names):
@@ -79,6 +89,7 @@ class Matrix:
         self.jobs = jobs
         self.lock = threading.Lock()
         self.rows = []  # what workers print
+        self.ends = {}  # of each worker that runs, what ends it
         self.tap = Tap(sum(len(names) for _, names in jobs) + 1)
 
     def play(self, stack, names, home):
@@ -87,7 +98,9 @@ class Matrix:
         told = []
         process = subprocess.Popen(command_of(stack, home, names), env=environment, text=True,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        guard = threading.Timer(JOB_S, process.terminate)
+        # unshare blocks TERM, and takes the namespaces with it when it is killed; the testbed takes its machine.
+        self.ends[process.pid] = process.terminate if STACKS[stack].in_testbed else process.kill
+        guard = threading.Timer(JOB_S, self.ends[process.pid])
         guard.start()
         rows = {name: [] for name in names}
         for line in process.stdout:
@@ -98,6 +111,7 @@ class Matrix:
                 told.append(line.rstrip())
         status = process.wait()
         guard.cancel()
+        del self.ends[process.pid]
         for name in names:
             # A worker that ended early ended in the last operation that it has told of, or before the first.
             self.judge(stack, name, rows[name], told[-30:] if status else [])
@@ -109,14 +123,24 @@ class Matrix:
         wrong = [text for row in rows for text in row["wrong"]]
         self.tap.say(rows and not wrong and not told, f"faults: {stack} {name}: {counts or 'nothing'}", wrong + told)
 
-    def serve(self, homes):
+    def end(self, number, _frame):
+        """On a signal: nothing that was started outlives this."""
+        self.jobs = []
+        for end in list(self.ends.values()):
+            end()
+        sys.exit(128 + number)
+
+    def serve(self, homes, no_guests):
         while True:
             with self.lock:
                 if not self.jobs:
                     return
                 stack, names = self.jobs.pop(0)
             reason = why_not(stack)
-            if reason:
+            if STACKS[stack].guests and no_guests:
+                for name in names:
+                    self.tap.say(False, f"faults: {stack} {name}: no guests", no_guests)
+            elif reason:
                 for name in names:
                     self.tap.say(True, f"faults: {stack} {name} # skip {reason}")
             else:
@@ -139,8 +163,12 @@ def print_table(rows):
                       f"{sum(len(row['wrong']) for row in of):5} {sum(row['seconds'] for row in of):7.1f}")
 
 
+def all_jobs():
+    return [(stack, name) for stack in STACKS for name in OPERATIONS if can_be(name, STACKS[stack])]
+
+
 def select(wanted):
-    for stack, names in JOBS:
+    for stack, names in all_jobs() if FULL else JOBS:
         chosen = [name for name in names.split() if not wanted or stack in wanted or f"{stack}/{name}" in wanted]
         if chosen:
             yield stack, chosen
@@ -149,11 +177,13 @@ def select(wanted):
 def main():
     matrix = Matrix(list(select(sys.argv[1:])))
     began = time.monotonic()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, matrix.end)
     with tempfile.TemporaryDirectory(prefix="faults.") as folder:
         homes = {False: f"{folder}/home", True: f"{BUILD}/home"}
-        if any(STACKS[stack].guests for stack, _ in matrix.jobs):
-            make_guests(homes[True])
-        threads = [threading.Thread(target=matrix.serve, args=(homes,)) for _ in range(max(2, os.cpu_count()))]
+        guests = any(STACKS[stack].guests for stack, _ in matrix.jobs)
+        no_guests = make_guests(homes[True]) if guests else []
+        threads = [threading.Thread(target=matrix.serve, args=(homes, no_guests)) for _ in range(AT_A_TIME)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -166,7 +196,8 @@ def main():
     print_table(matrix.rows)
     if not sys.argv[1:]:
         print(f"# not struck: {' '.join(sorted(missed)) or 'none'}")
-    print(f"# {time.monotonic() - began:.0f} s")
+    seconds = time.monotonic() - began
+    print(f"# {seconds:.0f} s" + (f", more than the {BUDGET_S} that a run may take" if seconds > BUDGET_S else ""))
     print(f"{len(struck)} failpoints, {sum(row['runs'] for row in matrix.rows)} runs, "
           f"{sum(len(row['wrong']) for row in matrix.rows)} leaks")
     return 1 if matrix.tap.failed else 0

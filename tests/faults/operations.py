@@ -4,10 +4,14 @@
 `prepare` in one daemon, `settle` without one, `act` in the one that is struck, `again` in the next or the same.
 After `again` all must be as after an operation that nobody disturbed. What is asked before that:
 
-  kill    what may be there once the next daemon has reconciled: "before", "after", "none" (no run's part)
-  error   the same, in the daemon that told of the failure; empty: nothing is asked but that `again` mends it
+  kill    what may be there once the next daemon has reconciled: "before", "after", "none" (no run's part), "grown" (as
+          before, but for the size of the disk), "unserved" (as before, but without what the daemon itself serves for
+          the VM: its name, its ports on this host's own address)
+  error   the same, in the daemon that told of the failure; "held" too: what could not be given back has its row in
+          the journal, and nothing else is there (inventory.py)
   whole   asked of what is kept too; else of the part of runs only
 """
+import json
 import os
 import select
 import signal
@@ -22,7 +26,9 @@ SPEC = {"name": VM, "kernel": "kernel", "image": "image", "memory_mib": 64, "dis
 class Operation:
     kill, error, whole = ("before", "after"), ("before",), False
     own_start = False  # the daemon's own: nobody asked for it, so that nobody is told of a failure
+    answers = False  # a failure may be nobody's: it has another way, or it belongs to the answer
     from_nothing = False  # no bridge, no table and no warm TAP is there at first
+    network = None  # the one that it needs
 
     @staticmethod
     def prepare(home):
@@ -59,7 +65,7 @@ class Start(Operation):
 
 class Stop(Operation):
     """A VM that the daemon which is struck has taken up from an earlier one."""
-    kill, error = ("before", "none"), ()
+    kill, error = ("before", "none"), ("before", "none", "held")
     prepare = staticmethod(create_and_start)
 
     @staticmethod
@@ -117,8 +123,9 @@ class Create(Operation):
 
 
 class Set(Operation):
-    """Of a VM that does not run: its disk grows, and more."""
-    whole = True
+    """Of a VM that does not run: its disk grows, and more. A disk cannot shrink again, so that one which has grown may
+    be larger than its record says, until the set is repeated (core/lifecycle/set.c)."""
+    kill, error, whole = ("before", "grown", "after"), ("before", "grown"), True
 
     @staticmethod
     def prepare(home):
@@ -128,13 +135,14 @@ class Set(Operation):
     @staticmethod
     def act(home):
         disk = home.stack.spec.get("disk_mib", SPEC["disk_mib"]) + 32
-        home.call("vm.set", {"vm": VM, "nat": False, "publish": ["8081:80"], "disk_mib": disk})
+        ports = {"nat": False, "publish": ["8081:80"]} if home.stack.network == "bridge" else {}
+        home.call("vm.set", dict(ports, vm=VM, disk_mib=disk))
 
 
 class Connect(Operation):
     """NAT and a port for a VM that runs. Half of it is as bad as something left: what is recorded, and
     shown, must be what is."""
-    whole = True
+    whole, network = True, "bridge"
     first, then = {"nat": False, "publish": []}, {"nat": True, "publish": ["8081:80"]}
 
     @classmethod
@@ -170,7 +178,7 @@ def reopen(home):
 
 class ImageDelete(Operation):
     """The record goes first. Files that cannot be removed are the next daemon's to remove."""
-    error, whole = (), True
+    error, whole = ("before", "after", "held"), True
     prepare = ImageRegister.act
 
     @classmethod
@@ -205,7 +213,7 @@ class KernelDelete(ImageDelete):
 class RemoveNetwork(Operation):
     """When no VM is there any more."""
     kill, error = ("none",), ("none",)
-    from_nothing = True
+    from_nothing, network = True, "bridge"
 
     @staticmethod
     def prepare(home):
@@ -219,7 +227,7 @@ class RemoveNetwork(Operation):
 
 class TakeUp(Operation):
     """The daemon's own start, with a VM that runs: it goes on, whatever becomes of the daemon."""
-    kill, error = ("before",), ()
+    kill, error = ("before",), ("before", "unserved")
     own_start = True
     prepare = staticmethod(create_and_start)
 
@@ -236,7 +244,7 @@ class TakeUp(Operation):
 
 class CleanUp(TakeUp):
     """The daemon's own start, with a VM whose VMM has ended meanwhile."""
-    kill, error = ("none",), ()
+    kill, error = ("none",), ("none", "held")
 
     @staticmethod
     def settle(home):
@@ -262,13 +270,29 @@ class DaemonStop(Operation):
         reopen(home)
 
 
+class Doctor(Operation):
+    """It changes nothing. A check that fails is in the answer, or "auto" has another provider."""
+    kill, error, whole, answers = ("before",), ("before",), True, True
+    prepare = staticmethod(create)
+
+    @staticmethod
+    def act(home):
+        said = json.dumps(home.call("doctor", {}))
+        if "failpoint" in said:
+            raise RuntimeError(said)
+
+
 OPERATIONS = {
     "start": Start, "stop": Stop, "kill": Kill, "restart": Restart, "delete": Delete, "run": Run, "create": Create,
     "set": Set, "set-on": Connect, "set-off": Disconnect, "image-register": ImageRegister,
     "image-delete": ImageDelete, "kernel-import": KernelImport, "kernel-delete": KernelDelete,
     "network-remove": RemoveNetwork, "daemon-take-up": TakeUp, "daemon-clean-up": CleanUp,
-    "daemon-stop": DaemonStop,
+    "daemon-stop": DaemonStop, "doctor": Doctor,
 }
+
+
+def can_be(operation, stack):
+    return OPERATIONS[operation].network in (None, stack.network)
 
 
 def clear(home, network):

@@ -33,3 +33,8 @@ load ../integration/common
   is "$status" 1
   has "at that place there is kill delay"
 }
+
+@test "faults: the inventory sees what is lost, left or half there" {
+  run python3 "$BATS_TEST_DIRNAME/selftest.py"
+  is "$status" 0
+}

@@ -19,7 +19,7 @@ class Stack:
 
 STACKS = {
     "stub": Stack("stub", "copy"),
-    "qemu": Stack("qemu", "copy", guests=True, spec={"memory_mib": 128, "disk_mib": 256}, patience_s=240),
+    "qemu": Stack("qemu", "copy", guests=True, spec={"memory_mib": 128, "disk_mib": 256}, patience_s=600),
     "dm-snapshot": Stack("stub", "dm-snapshot", network="user", spec={"nat": False, "publish": []}, in_testbed=True,
                          patience_s=240),
 }
