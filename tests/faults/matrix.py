@@ -6,6 +6,7 @@ BANGER_BUILD is a build by `make FAULTS=1`. Needs root, for namespaces. A test i
 time (as many as there are processors), each in namespaces of its own. FULL=1 plays all rounds (choose.py)."""
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -197,7 +198,9 @@ def main():
     if not sys.argv[1:]:
         print(f"# not struck: {' '.join(sorted(missed)) or 'none'}")
     seconds = time.monotonic() - began
-    print(f"# {seconds:.0f} s" + (f", more than the {BUDGET_S} that a run may take" if seconds > BUDGET_S else ""))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"# {seconds:.0f} s, {used.ru_utime + used.ru_stime:.0f} s of processors' time"
+          + (f"; more than the {BUDGET_S} s that a run may take" if seconds > BUDGET_S and not FULL else ""))
     print(f"{len(struck)} failpoints, {sum(row['runs'] for row in matrix.rows)} runs, "
           f"{sum(len(row['wrong']) for row in matrix.rows)} leaks")
     return 1 if matrix.tap.failed else 0
