@@ -16,7 +16,7 @@ from client import Client  # noqa: E402
 
 # What a guest looks like to an import: tests/integration/fake_kernel.py.
 BUILTIN = ["kernel/virtio_mmio.ko", "kernel/virtio_blk.ko", "kernel/virtio_console.ko", "kernel/ext4.ko"]
-CONFIG = """return {{ health_interval = 0, boot_timeout = '8m',
+CONFIG = """return {{ health_interval = 0, boot_timeout = '3m',
   vm = {{ network = '{network}', vmm = '{vmm}', rootfs = '{rootfs}' }},
   plugins = {{ bridge = {{ pool = 1 }}, stub = {{ isolate = false }} }}, plugin_dirs = {{ '{build}/tests/stub' }} }}
 """

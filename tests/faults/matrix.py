@@ -103,26 +103,29 @@ class Matrix:
         self.ends[process.pid] = process.terminate if STACKS[stack].in_testbed else process.kill
         guard = threading.Timer(JOB_S, self.ends[process.pid])
         guard.start()
-        rows = {name: [] for name in names}
+        rows, done = {name: [] for name in names}, set()
         for line in process.stdout:
             try:
                 row = json.loads(line)
-                rows[row["operation"]].append(row)
+                if "done" in row:
+                    done.add(row["done"])
+                else:
+                    rows[row["operation"]].append(row)
             except ValueError:
                 told.append(line.rstrip())
         status = process.wait()
         guard.cancel()
         del self.ends[process.pid]
         for name in names:
-            # A worker that ended early ended in the last operation that it has told of, or before the first.
-            self.judge(stack, name, rows[name], told[-30:] if status else [])
+            early = [] if name in done else [f"the worker ended before it was done, with {status}", *told[-30:]]
+            self.judge(stack, name, rows[name], early)
         with self.lock:
             self.rows += [row for name in names for row in rows[name]]
 
-    def judge(self, stack, name, rows, told):
+    def judge(self, stack, name, rows, early):
         counts = ", ".join(f"{row['runs']} {row['mode']}" for row in rows)
         wrong = [text for row in rows for text in row["wrong"]]
-        self.tap.say(rows and not wrong and not told, f"faults: {stack} {name}: {counts or 'nothing'}", wrong + told)
+        self.tap.say(rows and not wrong and not early, f"faults: {stack} {name}: {counts or 'nothing'}", wrong + early)
 
     def end(self, number, _frame):
         """On a signal: nothing that was started outlives this."""

@@ -19,7 +19,8 @@ class Stack:
 
 STACKS = {
     "stub": Stack("stub", "copy"),
-    "qemu": Stack("qemu", "copy", guests=True, spec={"memory_mib": 128, "disk_mib": 256}, patience_s=600),
+    # One processor: of two, translated on a busy host, one may wait for the other while the guest boots, and for ever.
+    "qemu": Stack("qemu", "copy", guests=True, spec={"vcpu": 1, "memory_mib": 128, "disk_mib": 256}, patience_s=240),
     "dm-snapshot": Stack("stub", "dm-snapshot", network="user", spec={"nat": False, "publish": []}, in_testbed=True,
                          patience_s=240),
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""worker.py STACK HOME OPERATION[:MODE]...: plays their rounds, and prints a line of JSON for each mode.
+"""worker.py STACK HOME OPERATION[:MODE]...: plays their rounds, and prints a line of JSON for each mode, and one behind
+each operation.
 
 Runs as root in namespaces of its own (matrix.py makes them): HOME becomes a file system in memory, with what the
 folder had; the network has an uplink that leads nowhere; and whatever it starts ends with it."""
@@ -86,6 +87,7 @@ def main():
         name, _, mode = job.partition(":")
         play(home, stack, name, ("kill", mode) if mode == "again" else (mode,) if mode else MODES, pristine,
              os.environ.get("BANGER_FULL") == "1")
+        print(json.dumps({"done": name}), flush=True)
     home.close()
 
 
