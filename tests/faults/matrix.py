@@ -71,12 +71,15 @@ def make_guests(home):
     os.makedirs(home, exist_ok=True)
     subprocess.run(["rm", "-rf", f"{home}/state", f"{home}/run"], check=True)
     environment = dict(os.environ, BANGER_HOME=home)
-    for command in ("kernel import --deb linux-image-cloud-amd64 --name kernel", "image build tiny --name image",
-                    "daemon stop"):
-        done = subprocess.run([f"{BUILD}/bin/banger", *command.split()], env=environment, check=False, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode:
-            return [f"banger {command}: status {done.returncode}", *done.stdout.splitlines()[-30:]]
+    try:
+        for command in ("kernel import --deb linux-image-cloud-amd64 --name kernel", "image build tiny --name image"):
+            done = subprocess.run([f"{BUILD}/bin/banger", *command.split()], env=environment, check=False, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            if done.returncode:
+                return [f"banger {command}: status {done.returncode}", *done.stdout.splitlines()[-30:]]
+    finally:  # also of a signal: the daemon that they have started
+        subprocess.run([f"{BUILD}/bin/banger", "daemon", "stop"], env=environment, check=False,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return []
 
 
