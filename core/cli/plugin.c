@@ -77,7 +77,9 @@ static void plugin_row(struct table *table, const json_t *plugin)
     AUTO_FREE char *hooks = member_names(json_object_get(plugin, "hooks"));
     AUTO_FREE char *provides = words(json_object_get(plugin, "provides"));
     struct counter_cells counters = counter_cells(plugin);
-    table_add(table, (const char *const[]){json_get_string(plugin, "name", NULL),
+    char order[24];
+    (void)snprintf(order, sizeof(order), "%lld", (long long)json_get_int(plugin, "order", 0));
+    table_add(table, (const char *const[]){order, json_get_string(plugin, "name", NULL),
                                            json_get_string(plugin, "version", NULL),
                                            json_get_string(plugin, "state", NULL),
                                            json_get_bool(plugin, "isolated", false) ? "yes" : "no",
@@ -145,8 +147,8 @@ int plugin_list(struct cli *cli, banger_error *err)
         output_json(plugins);
         return EXIT_DONE;
     }
-    static const char *const titles[] = {"NAME",         "VERSION",  "STATE", "ISOLATED",
-                                         COUNTER_TITLES, "PROVIDES", "HOOKS"};
+    static const char *const titles[] = {"ORDER",    "NAME",         "VERSION",  "STATE",
+                                         "ISOLATED", COUNTER_TITLES, "PROVIDES", "HOOKS"};
     return print_list(cli, plugins, table_new(COUNT_OF(titles), titles), plugin_row);
 }
 

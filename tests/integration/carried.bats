@@ -67,6 +67,8 @@ for line in sys.stdin:
   banger vm restart web
   is "$(hooks '[(h["version"], h["hooks"]["prepare"]["calls"], h["failures"]) for h in data]')" "[('2', 2, 0)]"
   run -0 banger plugin list
+  grep -qE '^ORDER +NAME +VERSION +STATE +ISOLATED ' <<<"$output"
+  grep -qE '^1 +' <<<"$output"
   has "carrier"
   has "site"
   run -0 banger plugin show site
