@@ -19,8 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Ten times what the probe takes under TCG on a loaded machine. */
-#define PROBE_SECONDS "3"
+/* Of time: many times what the probe takes in a machine of QEMU's on busy processors. */
+#define PROBE_SECONDS "6"
 
 static void conclude(struct qemu_accel *accel, bool kvm, const char *format, ...)
     BANGER_PRINTF(3, 4);
@@ -35,7 +35,7 @@ static void conclude(struct qemu_accel *accel, bool kvm, const char *format, ...
     va_end(args);
 }
 
-/* /usr/bin/timeout gives the probe a deadline of its own, far below the hook's. */
+/* /usr/bin/timeout gives the probe a deadline of its own, below the hook's. */
 static json_t *probe_argv(const char *qemu, int guest_fd)
 {
     return json_pack(
