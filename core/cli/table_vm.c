@@ -104,7 +104,8 @@ const struct command commands_vm[] = {
         .description = "A stop and a start of each VM, with nothing between them.",
         .arguments = ARGUMENTS({"VM", VALUE_VM, ARGUMENT_SOME}),
         .options = OPTIONS(
-            {"timeout", 't', VALUE_DURATION, "TIME", "how long the guest may take to end", false}),
+            {"timeout", 't', VALUE_DURATION, "TIME", "how long the guest may take to end", false},
+            RECORD_OPTION),
         .examples = EXAMPLES({"banger vm restart web", "boot it anew"}),
         .run = vm_restart,
     },

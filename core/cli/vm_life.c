@@ -27,9 +27,9 @@ int vm_create(struct cli *cli, banger_error *err)
     return EXIT_DONE;
 }
 
-int vm_start(struct cli *cli, banger_error *err)
+/* A method with a start in it, for each VM; `more` goes with every request. */
+static int start_each(struct cli *cli, const char *method, json_t *more, banger_error *err)
 {
-    AUTO_JSON json_t *more = json_object();
     if (args_has(&cli->args, "record") && cli->args.word_count > 1) {
         return error_set(err, BANGER_EINVALID,
                          "--record takes one VM: each start has a file of its own");
@@ -37,7 +37,7 @@ int vm_start(struct cli *cli, banger_error *err)
     if (recording_begin(cli, more, err) < 0) {
         return -1;
     }
-    int status = each_call(cli, "vm.start", "vm", more, err);
+    int status = each_call(cli, method, "vm", more, err);
     banger_error unwritten = BANGER_ERROR_INIT;
     if (recording_end(cli, args_word(&cli->args, 0), &unwritten) < 0) {
         error_join(err, &unwritten);
@@ -46,12 +46,18 @@ int vm_start(struct cli *cli, banger_error *err)
     return status;
 }
 
+int vm_start(struct cli *cli, banger_error *err)
+{
+    AUTO_JSON json_t *more = json_object();
+    return start_each(cli, "vm.start", more, err);
+}
+
 static json_t *timeout_params(const struct args *args)
 {
     const char *timeout = args_text(args, "timeout");
     return timeout != NULL
                ? json_pack("{s:I}", "timeout_ms", (json_int_t)value_milliseconds(timeout))
-               : NULL;
+               : json_object();
 }
 
 int vm_stop(struct cli *cli, banger_error *err)
@@ -63,7 +69,7 @@ int vm_stop(struct cli *cli, banger_error *err)
 int vm_restart(struct cli *cli, banger_error *err)
 {
     AUTO_JSON json_t *more = timeout_params(&cli->args);
-    return each_call(cli, "vm.restart", "vm", more, err);
+    return start_each(cli, "vm.restart", more, err);
 }
 
 int vm_pause(struct cli *cli, banger_error *err)

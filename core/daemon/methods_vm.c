@@ -72,6 +72,7 @@ static int take_vm(struct daemon *daemon, const json_t *params, const char *cons
 static const char *const only_vm[] = {"vm", NULL};
 static const char *const vm_and_record[] = {"vm", "record", NULL};
 static const char *const vm_and_timeout[] = {"vm", "timeout_ms", NULL};
+static const char *const vm_timeout_and_record[] = {"vm", "timeout_ms", "record", NULL};
 static const char *const vm_and_signal[] = {"vm", "signal", NULL};
 
 /* An operation that takes a VM and nothing else. */
@@ -130,13 +131,9 @@ static int take_timeout(const json_t *params, int64_t *timeout_ms, banger_error 
     return 0;
 }
 
-/* An operation that asks the guest to end, and for how long. */
-static int run_ending(struct daemon *daemon, struct rpc_request *request, const json_t *params,
-                      int (*operation)(struct engine *engine, const struct caller *caller,
-                                       const char *vm, int64_t timeout_ms, json_t **result,
-                                       banger_error *err),
-                      json_t **result, banger_error *err)
+METHOD(method_vm_stop)
 {
+    struct daemon *daemon = context;
     struct caller caller = daemon_caller(request);
     const char *vm = NULL;
     int64_t timeout_ms = -1;
@@ -144,17 +141,21 @@ static int run_ending(struct daemon *daemon, struct rpc_request *request, const 
         take_timeout(params, &timeout_ms, err) < 0) {
         return -1;
     }
-    return operation(&daemon->engine, &caller, vm, timeout_ms, result, err);
-}
-
-METHOD(method_vm_stop)
-{
-    return run_ending(context, request, params, lifecycle_stop, result, err);
+    return lifecycle_stop(&daemon->engine, &caller, vm, timeout_ms, result, err);
 }
 
 METHOD(method_vm_restart)
 {
-    return run_ending(context, request, params, lifecycle_restart, result, err);
+    struct daemon *daemon = context;
+    struct caller caller;
+    const char *vm = NULL;
+    int64_t timeout_ms = -1;
+    if (take_vm(daemon, params, vm_timeout_and_record, &vm, err) < 0 ||
+        take_timeout(params, &timeout_ms, err) < 0 ||
+        daemon_recording_caller(request, params, &caller, err) < 0) {
+        return -1;
+    }
+    return lifecycle_restart(&daemon->engine, &caller, vm, timeout_ms, result, err);
 }
 
 METHOD(method_vm_kill)

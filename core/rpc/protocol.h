@@ -33,7 +33,7 @@
  *   vm.start   {vm,record?}                VM        on a running VM: success, nothing changes
  *   vm.stop    {vm,timeout_ms?}            VM
  *   vm.kill    {vm,signal?}                VM        "TERM", "SIGKILL", "9"; default TERM
- *   vm.restart {vm,timeout_ms?}            VM
+ *   vm.restart {vm,timeout_ms?,record?}    VM
  *   vm.pause   {vm}                        VM        its processors stand still; the state stays running
  *   vm.resume  {vm}                        VM
  *   vm.delete  {vm}                        VM

@@ -193,8 +193,10 @@ END
   json "[h['hook'] for h in data['hooks'] if h['capability'] == 'stub']" <rec.json | grep -q "'check'.*'launch'"
   banger vm kill --signal KILL planned
   banger vm start planned # and one that is not recorded says nothing
+  banger vm restart --timeout 1s --record again.json planned
+  json "[h['hook'] for h in data['hooks'] if h['capability'] == 'stub']" <again.json | grep -q "'request_stop'.*'launch'"
   banger vm kill --signal KILL planned
-  is "$(ls)" $'have\nrec.json'
+  is "$(ls)" $'again.json\nhave\nrec.json'
 }
 
 @test "kit: a start that fails is recorded too, with what failed and the cleanup" {
