@@ -601,53 +601,6 @@ static void only_a_plugin_says_what_is_invalid(void **state)
     assert_int_equal(err.code, BANGER_EINVALID);
 }
 
-/* -- The log ------------------------------------------------------------------------------------- */
-
-#define LOUD_LINES 4096
-
-static int log_a_lot(const struct banger_host *host, struct banger_call *call)
-{
-    for (int i = 0; i < LOUD_LINES; i++) {
-        host->log(call, BANGER_LOG_INFO, "%0255d", i);
-    }
-    return 0;
-}
-
-/* What is logged while `x` runs its check twice. */
-static void log_into(struct operation *operation, int fd)
-{
-    const struct banger_hooks hooks = {.size = sizeof(hooks), .check = log_a_lot};
-    struct capability *x = add(operation->registry, "x", &hooks);
-    int console = dup(2);
-    (void)dup2(fd, 2);
-    for (int i = 0; i < 2; i++) {
-        (void)dispatch_hook_of(scope_of(operation), x, HOOK_CHECK, NULL);
-    }
-    (void)dup2(console, 2);
-    (void)close(console);
-}
-
-static size_t count_of(const char *text, const char *part)
-{
-    size_t count = 0;
-    for (; (text = strstr(text, part)) != NULL; text += strlen(part)) {
-        count++;
-    }
-    return count;
-}
-
-static void a_call_logs_no_more_than_its_share(void **state)
-{
-    char path[] = "/tmp/banger-test-log-XXXXXX";
-    AUTO_CLOSE int fd = mkstemp(path);
-    AUTO_BUF struct buf text = BUF_INIT;
-    log_into(*state, fd);
-    assert_int_equal(file_read(path, 8 * 1024 * 1024, &text, NULL), 0);
-    (void)unlink(path);
-    assert_int_equal(count_of(text.data, "x: 0"), 2 * 512); /* 128 KiB of 256 bytes, in each call */
-    assert_int_equal(count_of(text.data, "logs more than 128 KiB"), 2);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -668,7 +621,6 @@ int main(void)
         TEST(what_is_not_offered_says_so),
         TEST(resources_come_back_in_cleanup),
         TEST(only_a_plugin_says_what_is_invalid),
-        TEST(a_call_logs_no_more_than_its_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
