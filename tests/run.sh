@@ -7,6 +7,8 @@
 # A group is one program or many. Of all that was asked for, as many programs as there are processors (JOBS=N:
 # that many) run side by side, in the order of the groups. What a program prints is shown when it has ended, as a
 # whole; a single one is shown as it goes. Programs that share something have a lane, in which they follow one another.
+# Those of the lane `guests` have the machine to themselves: several guests at once boot in them, and a translated guest
+# that gets too little of a processor may never come up.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 build=$(realpath "${BUILD:-build}")
@@ -109,11 +111,16 @@ finish() { # finish INDEX STATUS
   rm -f "$log"
 }
 
+may_start() { # may_start INDEX
+  [ "$running" -lt "$jobs_max" ] && [ -z "${lane_is_busy[${lanes[$1]}]:-}" ] && [ -z "${lane_is_busy[guests]:-}" ] &&
+    { [ "${lanes[$1]}" != guests ] || [ "$running" -eq 0 ]; }
+}
+
 # Starts what may start; says in `running` how many do.
 start_some() {
   local i left=()
   for i in "${waiting[@]}"; do
-    if [ "$running" -lt "$jobs_max" ] && [ -z "${lane_is_busy[${lanes[i]}]:-}" ]; then
+    if may_start "$i"; then
       start "$i"
       running=$((running + 1))
     else
@@ -214,7 +221,7 @@ for group in "$@"; do
         "${patient[@]}" $((SOAK_SECONDS + 900)) python3 tests/load/soak.py
       ;;
     integration) suite integration guests 2400 tests/integration ;;
-    testbed) plan testbed - env BUILD="$build" tests/testbed/suite.sh ;;
+    testbed) plan testbed guests env BUILD="$build" tests/testbed/suite.sh ;;
     integration-asan) integration_of "$build/asan" ;;
     integration-tsan) integration_of "$build/tsan" ;;
     *) echo "tests/run.sh: no group '$group'" >&2; exit 2 ;;
