@@ -326,13 +326,6 @@ void registry_refresh(struct registry *registry)
     }
 }
 
-void registry_refresh_due(struct registry *registry)
-{
-    if (registry->carrier_count > 0) {
-        serve(registry, draw_ticket(registry));
-    }
-}
-
 /* -- Refreshes that nobody waits for long ----------------------------------------------------------- */
 
 /* Serves those who wait, on a thread of its own, until there are none. */

@@ -49,10 +49,9 @@ void registry_set_world(struct registry *registry, const json_t *input, const js
 /* Asks the plugins that carry; costs nothing where there is none. From any thread: refreshes go one after
  * the other, and whoever comes while one is under way shares the next with all who wait. */
 void registry_refresh(struct registry *registry);
-/* The same for an operation: a carrier that has failed of late is left alone (expand.h). */
-void registry_refresh_due(struct registry *registry);
-/* The same for one that must not wait for anybody's script (a stop): the refresh goes on apart when it takes
- * longer than this, and the present line-up has to do. */
+/* The same for an operation that must not wait for anybody's script (a stop): a carrier that has failed of late
+ * is left alone (expand.h), and the refresh goes on apart when it takes longer than this: the present line-up
+ * has to do. */
 void registry_refresh_briefly(struct registry *registry, int64_t most_ms);
 /* Why what this plugin carries could not be asked for the last time. False: it could. */
 bool registry_carrier_failure(struct registry *registry, const struct capability *plugin,

@@ -68,7 +68,7 @@ static void ask_what_is_carried(struct operation *op)
     if (gives_back(op->kind)) {
         registry_refresh_briefly(op->engine->registry, GIVING_BACK_WAITS_MS);
     } else {
-        registry_refresh_due(op->engine->registry);
+        registry_refresh(op->engine->registry); /* what was just mended counts at once */
     }
 }
 

@@ -259,10 +259,17 @@ def _files(home):
             path = os.path.normpath(f"{at}/{name}")
             if NOT_OURS.match(path) or path in STAYING:
                 continue
-            mode = os.lstat(f"{home.path}/{path}").st_mode
-            kind = "socket" if stat.S_ISSOCK(mode) else "folder" if stat.S_ISDIR(mode) else "file"
-            holds = _content(home, path) if kind == "file" else ""
-            yield ("run" if path.startswith("run/") else "kept"), f"{kind} {path}{holds}"
+            try:
+                yield ("run" if path.startswith("run/") else "kept"), _file(home, path)
+            except FileNotFoundError:
+                pass  # the daemon cleans up meanwhile, and has just removed it
+
+
+def _file(home, path):
+    mode = os.lstat(f"{home.path}/{path}").st_mode
+    kind = "socket" if stat.S_ISSOCK(mode) else "folder" if stat.S_ISDIR(mode) else "file"
+    holds = _content(home, path) if kind == "file" else ""
+    return f"{kind} {path}{holds}"
 
 
 digests = {}  # of images and kernels, which nobody writes to
