@@ -132,7 +132,7 @@ static void hash(const char *text, char *hex)
         abort(); /* it needs neither memory nor anything else that may be missing */
     }
     for (size_t i = 0; i < REVISION_BYTES; i++) {
-        (void)sprintf(hex + 2 * i, "%02x", digest[i]);
+        (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     }
 }
 
