@@ -184,6 +184,7 @@ enum isolate_event isolate_process_receive(struct isolate_process *process,
         if (there != 0) {
             return there > 0 && *message != NULL ? ISOLATE_MESSAGE : ISOLATE_BROKEN;
         }
+        wire_wait_awake(process->socket);
         struct pollfd polled[] = {{.fd = process->socket, .events = POLLIN},
                                   {.fd = process->output, .events = POLLIN}};
         int ready = poll(polled, COUNT_OF(polled), deadline_poll_ms(until));

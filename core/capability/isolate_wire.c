@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "isolate_wire.h"
 
+#include "base/clock.h"
+
+#include <poll.h>
+#include <sched.h>
 #include <string.h>
+
+#define AWAKE_NS 50000 /* what a wake-up costs: who waits no longer loses at most as much again */
 
 /* -- Frames --------------------------------------------------------------------------------------- */
 
@@ -47,6 +53,15 @@ json_t *wire_take(struct buf *in, size_t length)
     json_t *value = json_loadb(in->data + WIRE_HEADER, length, JSON_REJECT_DUPLICATES, NULL);
     buf_consume(in, WIRE_HEADER + length);
     return value;
+}
+
+void wire_wait_awake(int socket)
+{
+    int64_t until = clock_mono_ns() + AWAKE_NS;
+    struct pollfd polled = {.fd = socket, .events = POLLIN};
+    while (poll(&polled, 1, 0) == 0 && clock_mono_ns() < until) {
+        (void)sched_yield(); /* with one processor, whom we wait for needs ours */
+    }
 }
 
 /* -- Functions ------------------------------------------------------------------------------------ */

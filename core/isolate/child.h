@@ -22,7 +22,8 @@
 void link_open(int socket);
 /* Steals; -1: it is too long, or NULL, and is not sent. Ends the process when the parent is gone. */
 int link_send(json_t *message);
-json_t *link_receive(void); /* a new reference; NULL: the parent has closed it */
+/* A new reference; NULL: the parent has closed it. `soon`: it is expected at once, as an answer is. */
+json_t *link_receive(bool soon);
 
 /* -- confine.c -- */
 

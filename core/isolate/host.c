@@ -101,7 +101,7 @@ static json_t *ask(const struct banger_call *call, const char *function, const c
     if (sent < 0) {
         return NULL;
     }
-    json_t *answer = link_receive();
+    json_t *answer = link_receive(true);
     if (answer == NULL) {
         _exit(0);
     }

@@ -40,13 +40,16 @@ int link_send(json_t *message)
     return result;
 }
 
-json_t *link_receive(void)
+json_t *link_receive(bool soon)
 {
     for (;;) {
         size_t length = 0;
         int there = wire_look(&input, &length);
         if (there != 0) {
             return there > 0 ? wire_take(&input, length) : NULL;
+        }
+        if (soon) {
+            wire_wait_awake(link_fd);
         }
         buf_reserve(&input, READ_SIZE);
         ssize_t got = recv(link_fd, input.data + input.length, READ_SIZE - 1, 0);

@@ -60,7 +60,7 @@ static banger_hook ordered(const json_t *order, int *function)
 static void serve(void)
 {
     for (;;) {
-        AUTO_JSON json_t *order = link_receive();
+        AUTO_JSON json_t *order = link_receive(false);
         int function = -1;
         banger_hook hook = ordered(order, &function);
         if (hook == NULL) {
