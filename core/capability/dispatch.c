@@ -50,7 +50,8 @@ struct run {
     const char *what;
     enum hook hook;     /* for the statistics; HOOK_COUNT: a provider's function */
     int64_t timeout_ms; /* 0: each capability's own */
-    bool runs_all;      /* a failure does not end it: cleanup, deleted */
+    bool undoes;        /* cleanup, deleted: last first */
+    bool runs_all;      /* a failure does not end it: what undoes, and reconciled */
     bool obeys_policy;  /* on_error = "warn" counts: hooks, not providers */
 
     banger_error outcome; /* code 0: no failure up to now */
@@ -75,7 +76,8 @@ static struct run *run_new(struct scope *scope, const char *what, enum hook hook
     run->scope = scope;
     run->what = what;
     run->hook = hook;
-    run->runs_all = hook == HOOK_CLEANUP || hook == HOOK_DELETED;
+    run->undoes = hook == HOOK_CLEANUP || hook == HOOK_DELETED;
+    run->runs_all = run->undoes || hook == HOOK_RECONCILED;
     run->obeys_policy = hook != HOOK_COUNT;
     call_init(&run->call, scope, what, &run->changed);
     return run;
@@ -424,7 +426,7 @@ static void run_add_hook(struct run *run, struct capability *capability)
 {
     banger_hook function = hook_of(capability->plugin, run->hook);
     bool is_broken = capability->broken != NULL && run->hook == HOOK_CHECK;
-    bool is_off = atomic_load(&capability->standing->disabled) && !run->runs_all;
+    bool is_off = atomic_load(&capability->standing->disabled) && !run->undoes;
     if (is_broken || (function != NULL && !is_off)) {
         run_add(run, capability, function);
     }
@@ -435,7 +437,7 @@ int dispatch_hook(struct scope *scope, enum hook hook, banger_error *err)
     size_t count = lineup_count(scope->lineup);
     struct run *run = run_new(scope, hook_name(hook), hook, count);
     for (size_t i = 0; i < count; i++) {
-        size_t index = run->runs_all ? count - 1 - i : i; /* these undo: last first */
+        size_t index = run->undoes ? count - 1 - i : i;
         run_add_hook(run, lineup_at(scope->lineup, index));
     }
     return run_all(run, err);

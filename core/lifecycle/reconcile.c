@@ -54,6 +54,18 @@ static int find_vmm(struct engine *engine, const char *vm_id, struct process_id 
 
 #define VERIFY_TIMEOUT_MS 1000
 
+/* Capabilities rebuild what lived in the daemon's memory. What failed is asked a second time: a VM that runs would go
+ * without its name or its ports until the next daemon, for one refusal of the kernel's; the hook is idempotent. */
+static int tell_capabilities(struct operation *op, banger_error *err)
+{
+    banger_error first = BANGER_ERROR_INIT;
+    if (dispatch_hook(op->scope, HOOK_RECONCILED, &first) == 0) {
+        return 0;
+    }
+    operation_warn(op, "%s; they are asked once more", first.message);
+    return dispatch_hook(op->scope, HOOK_RECONCILED, err);
+}
+
 /* Takes up the process. What does not answer is only told about: it may be stopped on purpose. */
 static int adopt(struct operation *op, const struct process_id *process, int pidfd,
                  banger_error *err)
@@ -72,7 +84,7 @@ static int adopt(struct operation *op, const struct process_id *process, int pid
                           VERIFY_TIMEOUT_MS, &failure) < 0) {
         operation_warn(op, "its VMM does not answer: %s", failure.message);
     }
-    return dispatch_hook(op->scope, HOOK_RECONCILED, err);
+    return tell_capabilities(op, err);
 }
 
 static int clean_up(struct operation *op, banger_error *err)

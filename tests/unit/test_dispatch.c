@@ -77,8 +77,12 @@ static int act(const struct banger_host *host, struct banger_call *call)
     return strcmp(mode, "silent") == 0 ? -1 : strcmp(mode, "positive") == 0 ? 3 : 0;
 }
 
-static const struct banger_hooks hooks = {
-    .size = sizeof(hooks), .check = act, .prepare = act, .cleanup = act, .deleted = act};
+static const struct banger_hooks hooks = {.size = sizeof(hooks),
+                                          .check = act,
+                                          .prepare = act,
+                                          .cleanup = act,
+                                          .deleted = act,
+                                          .reconciled = act};
 
 static const struct banger_config_key keys[] = {
     {.size = sizeof(keys[0]), .type = BANGER_CONFIG_STRING, .name = "tag"},
@@ -250,6 +254,16 @@ static void cleanup_runs_all_and_joins_errors(void **state)
                    "capability 'c': cleanup: no luck; also: capability 'a': cleanup: no luck");
     assert_string_equal(trace, "cba");
     assert_string_equal(warnings, "capability 'b': cleanup: no luck|");
+}
+
+static void reconciled_runs_all_in_order(void **state)
+{
+    struct operation *operation = *state;
+    add(operation->registry, "a", "{\"mode\":\"fail\"}");
+    add(operation->registry, "b", "{}");
+    expect_failure(scope_of(operation), HOOK_RECONCILED, BANGER_EGUEST,
+                   "capability 'a': reconciled: no luck");
+    assert_string_equal(trace, "ab");
 }
 
 static void odd_results_are_explained(void **state)
@@ -545,6 +559,7 @@ int main(void)
         TEST(failure_ends_the_dispatch),
         TEST(warning_does_not),
         TEST(cleanup_runs_all_and_joins_errors),
+        TEST(reconciled_runs_all_in_order),
         TEST(odd_results_are_explained),
         TEST(one_capability_can_be_asked),
         TEST(provider_failure_is_always_an_error),
