@@ -18,27 +18,30 @@ export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1
 jobs_max=${JOBS:-$(nproc)}
 
 passed=0 failed=0 skipped=0
-failures=()
+failures=() reasons=()
 scratch=$(mktemp -d)
 
 # -- Counting --------------------------------------------------------------------------------------------
 
-# What the failed tests of the file $1 said: the end of a log is all that many a CI shows.
+# What the failed tests of the file $1 said, the first lines of each. It comes before their names, and those are the
+# last of all: the end of a log is all that many a CI shows.
 why() {
-  awk '/^(not )?ok /{bad = /^not ok / && tolower($0) !~ /# ?skip/} 
-    bad && /^#/ && n < 60 {if (!n++) print ""; print "    " $0}' "$1"
+  awk '/^(not )?ok /{bad = /^not ok / && tolower($0) !~ /# ?skip/; n = 0; if (bad) print "\n  " $0}
+    bad && /^#/ && n++ < 40 {print "    " $0}' "$1"
 }
 
 # Reads TAP from the file $2, adds to the counts; $1 names the source, $3 is its exit status.
 count() {
-  local ok bad skip plan
+  local ok bad skip plan line
   skip=$(grep -E '^(not )?ok ' "$2" | grep -ciE '# ?skip') # cmocka says `not ok N # SKIP`
   ok=$(grep -E '^ok ' "$2" | grep -cviE '# ?skip')
   bad=$(grep -E '^not ok ' "$2" | grep -cviE '# ?skip')
   plan=$(sed -nE 's/^1\.\.([0-9]+).*/\1/p' "$2" | awk "{n += \$1} END {print n + 0}")
   passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
   if [ "$bad" -gt 0 ]; then
-    failures+=("$1: $(grep -E '^not ok ' "$2" | grep -viE '# ?skip' | head -5 | paste -sd';' -)$(why "$2")")
+    while read -r line; do failures+=("$1: ${line:0:160}"); done \
+      < <(grep -E '^not ok ' "$2" | grep -viE '# ?skip')
+    reasons+=("$1:$(why "$2")")
   elif [ "$3" -ne 0 ] || [ "$((ok + skip))" -ne "${plan:-0}" ]; then
     failed=$((failed + 1))
     failures+=("$1: ended with status $3 after $((ok + skip)) of ${plan:-no} tests")
@@ -237,6 +240,7 @@ for group in "$@"; do
   printf '%-18s %8d %8d\n' "$group" $((${group_wall[$group]:-0} / 1000)) $((${group_cpu[$group]:-0} / 1000))
 done
 if [ "${#failures[@]}" -gt 0 ]; then
+  printf '\n%s\n' "${reasons[@]}"
   printf '\nfailed:\n'
   printf '  %s\n' "${failures[@]}"
 fi
