@@ -5,6 +5,7 @@
 #include "failure.h"
 #include "load.h"
 #include "nearest.h"
+#include "strict.h"
 #include "value.h"
 
 #include <stdio.h>
@@ -88,12 +89,21 @@ static void push_values(lua_State *lua, const char *name)
     }
 }
 
+static void push_group(lua_State *lua, const struct library_group *group)
+{
+    char what[64];
+
+    (void)snprintf(what, sizeof(what), "banger.%s", group->name);
+    lua_newtable(lua);
+    luaL_setfuncs(lua, group->functions, 0);
+    strict_table(lua, what);
+}
+
 static bool push_member(lua_State *lua, const char *name)
 {
     for (size_t i = 0; library_groups[i] != NULL; i++) {
         if (strcmp(library_groups[i]->name, name) == 0) {
-            lua_newtable(lua);
-            luaL_setfuncs(lua, library_groups[i]->functions, 0);
+            push_group(lua, library_groups[i]);
             return true;
         }
     }
@@ -106,9 +116,11 @@ static bool push_member(lua_State *lua, const char *name)
     return false;
 }
 
-static int refuse_member(lua_State *lua, const char *name)
+#define MEMBERS_MAX 32
+
+/* All there are, NULL at the end. */
+static void list_members(const char *names[MEMBERS_MAX])
 {
-    const char *names[32] = {NULL};
     size_t count = 0;
 
     for (size_t i = 0; library_groups[i] != NULL; i++) {
@@ -120,6 +132,27 @@ static int refuse_member(lua_State *lua, const char *name)
     for (size_t i = 0; functions[i].name != NULL; i++) {
         names[count++] = functions[i].name;
     }
+    names[count] = NULL;
+}
+
+bool library_has(const char *name)
+{
+    const char *names[MEMBERS_MAX];
+    size_t i = 0;
+
+    list_members(names);
+    while (names[i] != NULL && strcmp(names[i], name) != 0) {
+        i++;
+    }
+    return names[i] != NULL;
+}
+
+static int refuse_member(lua_State *lua, const char *name)
+{
+    const char *names[MEMBERS_MAX];
+
+    context_look(lua);
+    list_members(names);
     return nearest_refuse(lua, "banger", "member", name, names);
 }
 
@@ -275,12 +308,13 @@ int64_t library_milliseconds(lua_State *lua, int index, const char *what)
     return seconds < 0.001 ? 1 : (int64_t)(seconds * 1000);
 }
 
-void library_new_object(lua_State *lua, const char *type, const luaL_Reg *methods)
+void library_new_object(lua_State *lua, const char *type, const char *name, const luaL_Reg *methods)
 {
     lua_newtable(lua);
     if (luaL_newmetatable(lua, type) != 0) {
         lua_newtable(lua);
         luaL_setfuncs(lua, methods, 0);
+        strict_table(lua, name);
         lua_setfield(lua, -2, "__index");
         lua_pushboolean(lua, 0);
         lua_setfield(lua, -2, "__metatable");

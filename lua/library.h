@@ -31,6 +31,8 @@ extern const struct library_group library_runtime;  /* library_host.c */
 
 /* Pushes `banger`. */
 void library_open(lua_State *lua);
+/* Whether `banger` has a member of that name. */
+bool library_has(const char *name);
 /* require(). */
 int library_require(lua_State *lua);
 
@@ -53,7 +55,8 @@ void library_push_copy(lua_State *lua, int index);
 int library_mode(lua_State *lua, int argument, const char *what);
 /* The value at `index`, a number of seconds such as 1.5, in milliseconds. */
 int64_t library_milliseconds(lua_State *lua, int index, const char *what);
-/* A new table that knows `methods` by its metatable `type`, pushed. */
-void library_new_object(lua_State *lua, const char *type, const luaL_Reg *methods);
+/* A new table that knows `methods` by its metatable `type`, and no others, pushed. `name`: what scripts call it. */
+void library_new_object(lua_State *lua, const char *type, const char *name,
+                        const luaL_Reg *methods);
 
 #endif

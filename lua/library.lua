@@ -11,6 +11,9 @@
 -- "Pure" are check and contributeMachineConfig: they are asked without anything being done, by `banger vm plan`
 -- and `banger doctor`. A function that has effects raises an error there, and none but log and json can be used
 -- while the script is being loaded. Every function raises an error when it fails.
+--
+-- Reading a global or a member that is not there is an error, which names the nearest one that is. A script that wants to
+-- know asks rawget(_G, "name"), or rawget(string, "name").
 
 ---@class banger.Script What a script returns.
 ---@field name? string as the file is called, without .lua; it can be left out

@@ -187,5 +187,5 @@ const struct library_group library_machine = {"machine", methods};
 
 void library_push_machine(lua_State *lua)
 {
-    library_new_object(lua, MACHINE_TYPE, methods);
+    library_new_object(lua, MACHINE_TYPE, "machine", methods);
 }

@@ -31,10 +31,15 @@ static const luaL_Reg methods[] = {{"release", row_release}, {NULL, NULL}};
 
 const struct library_group library_row = {"row", methods};
 
-/* Gives the row on the top of the stack its method. */
+/* Gives the row on the top of the stack its method, and attributes where the journal has none. */
 static void make_row(lua_State *lua)
 {
-    library_new_object(lua, ROW_TYPE, methods);
+    if (lua_getfield(lua, -1, "attrs") == LUA_TNIL) {
+        lua_newtable(lua);
+        lua_setfield(lua, -3, "attrs");
+    }
+    lua_pop(lua, 1);
+    library_new_object(lua, ROW_TYPE, "row", methods);
     (void)lua_getmetatable(lua, -1);
     (void)lua_setmetatable(lua, -3);
     lua_pop(lua, 1);

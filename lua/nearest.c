@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define LENGTH_MAX 63
+#define KEYS_MAX 1000 /* a script's table may have any number: some milliseconds' work */
 
 static size_t least(size_t a, size_t b, size_t c)
 {
@@ -36,31 +37,71 @@ static size_t distance(const char *a, const char *b)
     return row[width];
 }
 
-const char *nearest_name(const char *name, const char *const *names)
+void nearest_begin(struct nearest *nearest, const char *name)
 {
-    const char *best = NULL;
-    size_t best_distance = strlen(name) / 3 + 2; /* further than that nothing was meant */
+    size_t length = strlen(name);
 
-    for (; strlen(name) <= LENGTH_MAX && *names != NULL; names++) {
-        size_t found = strlen(*names) <= LENGTH_MAX ? distance(name, *names) : best_distance;
+    /* Further than that nothing was meant. */
+    *nearest =
+        (struct nearest){.name = name, .distance = length <= LENGTH_MAX ? length / 3 + 2 : 0};
+}
 
-        if (found < best_distance) {
-            best = *names;
-            best_distance = found;
+/* Of two that are as near the first in the alphabet is it: a table has no order of its own. */
+void nearest_offer(struct nearest *nearest, const char *known)
+{
+    size_t found;
+
+    if (nearest->distance == 0 || strlen(known) > LENGTH_MAX) {
+        return;
+    }
+    found = distance(nearest->name, known);
+    if (found < nearest->distance ||
+        (nearest->best != NULL && found == nearest->distance && strcmp(known, nearest->best) < 0)) {
+        nearest->best = known;
+        nearest->distance = found;
+    }
+}
+
+void nearest_offer_keys(lua_State *lua, int index, struct nearest *nearest)
+{
+    int left = KEYS_MAX;
+
+    index = lua_absindex(lua, index);
+    lua_pushnil(lua);
+    while (lua_next(lua, index) != 0) {
+        lua_pop(lua, 1);
+        if (left-- == 0) {
+            lua_pop(lua, 1);
+            return;
+        }
+        if (lua_type(lua, -1) == LUA_TSTRING) {
+            nearest_offer(nearest, lua_tostring(lua, -1)); /* the table keeps it */
         }
     }
-    return best;
+}
+
+int nearest_raise(lua_State *lua, const char *what, const char *kind, const struct nearest *nearest)
+{
+    const char *colon = what != NULL ? ": " : "";
+
+    what = what != NULL ? what : "";
+    if (nearest->best == NULL) {
+        return luaL_error(lua, "%s%sunknown %s '%s'", what, colon, kind, nearest->name);
+    }
+    return luaL_error(lua, "%s%sunknown %s '%s'; did you mean '%s'?", what, colon, kind,
+                      nearest->name, nearest->best);
 }
 
 int nearest_refuse(lua_State *lua, const char *what, const char *kind, const char *name,
                    const char *const *names)
 {
-    const char *near = nearest_name(name, names);
+    struct nearest nearest;
 
-    if (near == NULL) {
-        return luaL_error(lua, "%s: unknown %s '%s'", what, kind, name);
+    nearest_begin(&nearest, name);
+    for (; *names != NULL; names++) {
+        nearest_offer(&nearest, *names);
     }
-    return luaL_error(lua, "%s: unknown %s '%s'; did you mean '%s'?", what, kind, name, near);
+    return nearest_raise(lua, what, kind, &nearest);
 }
 
 static bool is_known(const char *name, const char *const *names)

@@ -3,6 +3,7 @@
 
 #include "failure.h"
 #include "library.h"
+#include "strict.h"
 
 #include <lualib.h>
 #include <stdlib.h>
@@ -174,6 +175,7 @@ static void open_coroutine(lua_State *lua)
     luaL_requiref(lua, LUA_COLIBNAME, luaopen_coroutine, 0);
     guard_threads_of(lua, "create");
     guard_threads_of(lua, "wrap");
+    strict_table(lua, LUA_COLIBNAME);
 }
 
 static void open_string(lua_State *lua)
@@ -181,6 +183,7 @@ static void open_string(lua_State *lua)
     luaL_requiref(lua, LUA_STRLIBNAME, luaopen_string, 0);
     lua_pushnil(lua);
     lua_setfield(lua, -2, "dump");
+    strict_table(lua, LUA_STRLIBNAME);
 }
 
 static void open_os(lua_State *lua)
@@ -194,21 +197,25 @@ static void open_os(lua_State *lua)
         lua_setfield(lua, -2, names[i]);
     }
     lua_remove(lua, -2);
+    strict_table(lua, LUA_OSLIBNAME);
 }
 
 static void open_table(lua_State *lua)
 {
     luaL_requiref(lua, LUA_TABLIBNAME, luaopen_table, 0);
+    strict_table(lua, LUA_TABLIBNAME);
 }
 
 static void open_math(lua_State *lua)
 {
     luaL_requiref(lua, LUA_MATHLIBNAME, luaopen_math, 0);
+    strict_table(lua, LUA_MATHLIBNAME);
 }
 
 static void open_utf8(lua_State *lua)
 {
     luaL_requiref(lua, LUA_UTF8LIBNAME, luaopen_utf8, 0);
+    strict_table(lua, LUA_UTF8LIBNAME);
 }
 
 /* Those that are made when a script first names them: most hooks use few. */
@@ -220,21 +227,39 @@ static const struct {
     {LUA_OSLIBNAME, open_os},     {LUA_COLIBNAME, open_coroutine}, {"banger", library_open},
 };
 
-/* __index of the globals. */
-static int open_named(lua_State *lua)
-{
-    const char *name = lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2) : "";
+#define LIBRARIES (sizeof(libraries) / sizeof(libraries[0]))
 
-    for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+/* Whether there is such a library: it is a global then, and pushed. */
+static bool open_library(lua_State *lua, const char *name)
+{
+    for (size_t i = 0; i < LIBRARIES; i++) {
         if (strcmp(name, libraries[i].name) == 0) {
             libraries[i].open(lua);
             lua_pushvalue(lua, 2);
             lua_pushvalue(lua, -2);
             lua_rawset(lua, 1);
-            return 1;
+            return true;
         }
     }
-    return 0;
+    return false;
+}
+
+/* __index of the globals. */
+static int open_named(lua_State *lua)
+{
+    struct nearest nearest;
+
+    if (lua_type(lua, 2) != LUA_TSTRING) {
+        return 0;
+    }
+    if (open_library(lua, lua_tostring(lua, 2))) {
+        return 1;
+    }
+    nearest_begin(&nearest, lua_tostring(lua, 2));
+    for (size_t i = 0; i < LIBRARIES; i++) {
+        nearest_offer(&nearest, libraries[i].name);
+    }
+    return strict_refuse_global(lua, &nearest);
 }
 
 static const luaL_Reg own_globals[] = {

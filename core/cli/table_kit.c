@@ -56,7 +56,8 @@ const struct command commands_kit[] = {
         .description =
             "Each script is compiled and run as the daemon does it, in the same sandbox, and\n"
             "the table that it returns is checked. No hook of it runs, and no daemon is\n"
-            "needed. What is wrong is told with file and line, and makes the exit status 1.",
+            "needed. What is wrong is told with file and line, and makes the exit status 1.\n"
+            "What is misspelt within a hook is found by 'banger hook test', which runs it.",
         .arguments = ARGUMENTS({"FILE", VALUE_FILE, ARGUMENT_SOME}),
         .examples = EXAMPLES({"banger hook check ~/.config/banger/hooks.d/*.lua", "all of yours"}),
         .run = hook_check,

@@ -281,6 +281,8 @@ shell|return { summary = os.execute("true") }|shell.lua:1:
 module|return require("missing")|missing
 key|return { config = { n = { type = "int", default = "many" } } }|many
 nothing|local x = 1|table
+global|local n = 1\nreturn { summary = bangr.self.name }|global.lua:2: unknown global 'bangr'; did you mean 'banger'?
+group|banger.log.inof("x")\nreturn {}|group.lua:1: banger.log: unknown member 'inof'; did you mean 'info'?
 END
   run -1 banger hook check missing.lua
   has "cannot find missing.lua"

@@ -13,11 +13,13 @@ static void what_is_not_there(void **state)
                                         "os.exit",   "os.execute", "os.getenv",    "os.remove",
                                         "os.rename", "os.tmpname", "os.setlocale", "string.dump"};
     char body[128];
+    char text[128];
 
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        (void)snprintf(body, sizeof(body), "assert(%s == nil, '%s')", names[i], names[i]);
-        run_well(body);
+        (void)snprintf(body, sizeof(body), "local x = %s", names[i]);
+        (void)snprintf(text, sizeof(text), "site.lua:1: there is no '%s' here: ", names[i]);
+        run_badly(body, text);
     }
 }
 
@@ -54,16 +56,62 @@ static void what_is_refused(void **state)
     run_badly("collectgarbage('stop')", "invalid option 'stop'");
     run_badly("setmetatable(_G, {})", "protected metatable");
     run_badly("vm.name = 'other'", "the VM's fields cannot be set ('name')");
-    run_badly("local x = vm.nam", "unknown field 'nam'; did you mean 'name'?");
-    run_badly("banger.lg.info('x')", "unknown member 'lg'; did you mean 'log'?");
+}
+
+/* Where the name was written, and which was meant. */
+static void misspelt_names_are_told(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *text;
+    } rows[] = {
+        {"local x = vm.nam", "the VM: unknown field 'nam'; did you mean 'name'?"},
+        {"banger.lg.info('x')", "site.lua:1: banger: unknown member 'lg'; did you mean 'log'?"},
+        {"\n\nbangr.log.info('x')", "site.lua:3: unknown global 'bangr'; did you mean 'banger'?"},
+        {"pritn('x')", "site.lua:1: unknown global 'pritn'; there is no 'print' here either: "
+                       "banger.log.info writes to the log"},
+        {"log.info('x')", "unknown global 'log'; did you mean 'banger.log'?"},
+        {"local x = xyzzy", "site.lua:1: unknown global 'xyzzy' (traceback: "},
+        {"count = 1 local x = cuont", "unknown global 'cuont'; did you mean 'count'?"},
+        {"banger.guest.exce(vm, {'x'})",
+         "site.lua:1: banger.guest: unknown member 'exce'; did you mean 'exec'?"},
+        {"banger.log.inof('x')", "banger.log: unknown member 'inof'; did you mean 'info'?"},
+        {"local x = ('x'):fromat()", "string: unknown member 'fromat'; did you mean 'format'?"},
+        {"table.instert({}, 1)", "table: unknown member 'instert'; did you mean 'insert'?"},
+        {"math.flor(1)", "math: unknown member 'flor'; did you mean 'floor'?"},
+        {"os.tiem()", "os: unknown member 'tiem'; did you mean 'time'?"},
+        {"coroutine.yeild()", "coroutine: unknown member 'yeild'; did you mean 'yield'?"},
+        {"banger.resource.hold('a', 'b', nil, function(row) row:relase() end)",
+         "row: unknown member 'relase'; did you mean 'release'?"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        run_badly(rows[i].body, rows[i].text);
+    }
+    use("return { contributeMachineConfig = function(vm, machine) machine:fiel{} end }");
+    call_badly("contributeMachineConfig", "machine: unknown member 'fiel'; did you mean 'file'?");
+}
+
+/* A script can ask, and add names of its own. */
+static void names_may_be_asked_for_and_added(void **state)
+{
+    (void)state;
+    run_well(
+        "assert(rawget(_G, 'x') == nil and rawget(string, 'trim') == nil) x = 1 assert(x == 1)\n"
+        "function string.trim(s) return s:match('^%s*(.-)%s*$') end\n"
+        "assert((' a '):trim() == 'a' and ('a')[1] == nil and _G[1] == nil)\n"
+        "local good, text = pcall(function() return nowhere end)\n"
+        "assert(not good and text == \"site.lua:4: unknown global 'nowhere'\", text)\n"
+        "x = nil assert(not pcall(function() return x end))");
 }
 
 /* Nothing of one hook is left for the next. */
 static void every_hook_begins_anew(void **state)
 {
     (void)state;
-    use("count = (count or 0) + 1\n"
-        "string.mark = (string.mark or 0) + 1\n"
+    use("count = (rawget(_G, 'count') or 0) + 1\n"
+        "string.mark = (rawget(string, 'mark') or 0) + 1\n"
         "return { prepare = function() count = count + 1 assert(count == 2 and string.mark == 1) "
         "end }");
     call_well("prepare");
@@ -94,6 +142,9 @@ static void endless_loops_end(void **state)
     endless("while true do pcall(function() while true do end end) end");
     endless("while true do pcall(string.rep, 'x', 100) end");
     endless("local function f() return f() end f()");
+    /* Each of these takes as long as thousands of instructions. */
+    endless("for i = 1, 2000 do _G[('%063d'):format(i)] = i end\n"
+            "while true do pcall(function() return _G[('x'):rep(63)] end) end");
     endless("local co = coroutine.wrap(function() while true do coroutine.yield() end end)\n"
             "while true do co() end");
     endless("while true do coroutine.wrap(function() while true do end end)() end");
@@ -354,6 +405,8 @@ int main(void)
         TEST(what_is_not_there),
         TEST(what_is_there),
         TEST(what_is_refused),
+        TEST(misspelt_names_are_told),
+        TEST(names_may_be_asked_for_and_added),
         TEST(every_hook_begins_anew),
         TEST(endless_loops_end),
         TEST(a_cancelled_operation_ends_its_hook),
