@@ -7,8 +7,7 @@
 # A group is one program or many. Of all that was asked for, as many programs as there are processors (JOBS=N:
 # that many) run side by side, in the order of the groups. What a program prints is shown when it has ended, as a
 # whole; a single one is shown as it goes. Programs that share something have a lane, in which they follow one another.
-# Those of the lane `guests` have the machine to themselves: several guests at once boot in them, and a translated guest
-# that gets too little of a processor may never come up.
+# The suites that boot guests are a lane: a translated guest takes a processor of its own.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 build=$(realpath "${BUILD:-build}")
@@ -115,8 +114,7 @@ finish() { # finish INDEX STATUS
 }
 
 may_start() { # may_start INDEX
-  [ "$running" -lt "$jobs_max" ] && [ -z "${lane_is_busy[${lanes[$1]}]:-}" ] && [ -z "${lane_is_busy[guests]:-}" ] &&
-    { [ "${lanes[$1]}" != guests ] || [ "$running" -eq 0 ]; }
+  [ "$running" -lt "$jobs_max" ] && [ -z "${lane_is_busy[${lanes[$1]}]:-}" ]
 }
 
 # Starts what may start; says in `running` how many do.

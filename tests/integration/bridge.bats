@@ -15,6 +15,7 @@ setup() {
 }
 
 teardown() {
+  explain_failure
   can_make_namespaces || return 0
   stop_servers
   for name in $(banger ps -a -q); do banger vm delete "$name"; done

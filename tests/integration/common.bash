@@ -85,7 +85,8 @@ assert_nothing_left() {
   fi
 }
 
-# For a teardown: of a test that failed, what its last `run` kept for itself and the daemon has logged.
+# For a teardown: of a test that failed, what its last `run` kept for itself, the daemon has logged, and the consoles of
+# the VMs that are there show.
 explain_failure() {
   [ -z "${BATS_TEST_COMPLETED:-}" ] || return 0
   echo "the last run: status ${status:-none}"
@@ -93,6 +94,10 @@ explain_failure() {
   echo "its stderr: ${stderr:-}"
   echo "the end of the daemon's log:"
   tail -n 20 "$BANGER_HOME/state/bangerd.log" || true
+  for console in "$BANGER_HOME"/state/vms/*/console.log; do
+    echo "the end of $console:"
+    tail -n 12 "$console" || true
+  done
 }
 
 # has TEXT: in $output.

@@ -3,6 +3,7 @@
 load common
 
 teardown() {
+  explain_failure
   assert_nothing_left
 }
 

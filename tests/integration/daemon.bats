@@ -5,6 +5,7 @@
 load common
 
 teardown() {
+  explain_failure
   [ -z "${vmm:-}" ] || kill -CONT "$vmm" 2>/dev/null || true # else its stop would be waited for
   for name in $(banger ps -a -q); do banger vm delete "$name"; done
   assert_nothing_left

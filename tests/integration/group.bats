@@ -16,6 +16,7 @@ setup() {
 }
 
 teardown() {
+  explain_failure
   [ -z "${daemon:-}" ] || kill "$daemon"
 }
 

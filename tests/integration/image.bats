@@ -5,6 +5,7 @@
 load common
 
 teardown() {
+  explain_failure
   for name in $(banger ps -a -q); do banger vm delete "$name"; done
   for image in $(banger image list -q); do
     [ "$image" = tiny ] || banger image delete "$image"

@@ -5,6 +5,7 @@
 load common
 
 teardown() {
+  explain_failure
   banger vm prune --force >/dev/null 2>&1 || true
   for name in $(banger ps -q); do banger vm delete "$name"; done
   assert_nothing_left

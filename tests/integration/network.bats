@@ -6,6 +6,7 @@
 load common
 
 teardown() {
+  explain_failure
   for name in $(banger ps -a -q); do banger vm delete "$name"; done
   assert_nothing_left
 }

@@ -26,6 +26,7 @@ setup() {
 }
 
 teardown() {
+  explain_failure
   [ -n "${space:-}" ] || return 0
   [ -n "${BATS_TEST_COMPLETED:-}" ] || in_space tail -n 20 "$BANGER_HOME/state/bangerd.log" || true
   in_space rm -f "$BANGER_HOME/state/filler"
