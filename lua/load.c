@@ -17,6 +17,7 @@
 
 #define LOAD_STEPS 20000000 /* instructions: some tenths of a second */
 #define REVISION_BYTES 16
+#define NO_MEMORY "this host has no memory for it"
 
 /* -- Reading --------------------------------------------------------------------------------------- */
 
@@ -29,6 +30,30 @@ static char *read_file(struct loading *loading, const char *folder, const char *
     (void)snprintf(path, sizeof(path), "%s/%s", folder, file);
     loading->files[loading->count].path = strdup(path);
     return source_read(folder, file, length, &loading->files[loading->count++].mark, why, size);
+}
+
+/* Whether that is why there is no JSON of a text; else the text is not UTF-8. This host's memory is not the script's
+ * doing: what is found out without it is not kept. */
+static bool is_starved(struct loading *loading, const json_error_t *error)
+{
+    bool starved = json_error_code(error) == json_error_out_of_memory;
+
+    loading->passing = loading->passing || starved;
+    return starved;
+}
+
+static void keep_module(lua_State *lua, const char *name, const char *text, size_t length)
+{
+    struct loading *loading = context_of(lua)->loading;
+    json_error_t error;
+    json_t *module = json_pack_ex(&error, 0, "{s:s, s:s%}", "name", name, "text", text, length);
+
+    if (module == NULL && !is_starved(loading, &error)) {
+        (void)luaL_error(lua, "require: lib/%s.lua must be UTF-8", name);
+    } else if (json_array_append_new(loading->modules, module) < 0) {
+        loading->passing = true;
+        (void)luaL_error(lua, "require: lib/%s.lua: " NO_MEMORY, name);
+    }
 }
 
 void load_module(lua_State *lua, const char *name)
@@ -51,10 +76,7 @@ void load_module(lua_State *lua, const char *name)
         (void)luaL_error(lua, "require: %s", why);
     }
     compiled_push_text(lua, context->name, name, box->held, length);
-    if (json_array_append_new(loading->modules, json_pack("{s:s, s:s%}", "name", name, "text",
-                                                          box->held, length)) < 0) {
-        (void)luaL_error(lua, "require: lib/%s must be UTF-8", file);
-    }
+    keep_module(lua, name, box->held, length);
     box_clear(box);
     lua_remove(lua, -2);
 }
@@ -136,23 +158,65 @@ static void hash(const char *text, char *hex)
     }
 }
 
-/* NULL: the text is not UTF-8. */
-static json_t *state_of(const struct loading *loading, const char *text, size_t length,
-                        const json_t *settings)
+/* NULL: `why` says why not. */
+static json_t *state_of(struct loading *loading, const char *text, size_t length,
+                        const json_t *settings, const char **why)
 {
-    json_t *state = json_pack("{s:s%, s:O, s:O}", "source", text, length, "modules",
-                              loading->modules, "settings", settings);
+    json_error_t error;
+    json_t *state = json_pack_ex(&error, 0, "{s:s%, s:O, s:O}", "source", text, length, "modules",
+                                 loading->modules, "settings", settings);
+    char *all = state != NULL ? json_dumps(state, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     char revision[2 * REVISION_BYTES + 1];
-    char *all;
 
-    if (state == NULL) {
+    if (state == NULL && !is_starved(loading, &error)) {
+        *why = "a script must be text in UTF-8 without NUL bytes";
         return NULL;
     }
-    all = json_dumps(state, JSON_COMPACT | JSON_SORT_KEYS);
+    if (all == NULL) {
+        loading->passing = true;
+        *why = NO_MEMORY;
+        json_decref(state);
+        return NULL;
+    }
     hash(all, revision);
     free(all);
     json_object_set_new(state, "revision", json_string(revision));
     return state;
+}
+
+/* What it says of itself, with the modules that it has required. */
+static json_t *tell_good(struct context *context, const char *origin, const char *text,
+                         size_t length, const json_t *settings)
+{
+    struct loading *loading = context->loading;
+    const char *why = NULL;
+    json_t *state = state_of(loading, text, length, settings, &why);
+
+    if (state == NULL) {
+        return broken(context->name, origin, why, "");
+    }
+    json_object_set_new(loading->manifest, "origin", json_string(origin));
+    json_object_set_new(loading->manifest, "state", state);
+    return json_incref(loading->manifest);
+}
+
+static json_t *tell_text(struct context *context, const char *origin, const char *text,
+                         size_t length, const json_t *settings)
+{
+    struct loading *loading = context->loading;
+    const char *why = NULL;
+    json_t *state = state_of(loading, text, length, settings, &why);
+
+    if (state == NULL) { /* before Lua is told to parse it */
+        return broken(context->name, origin, why, "");
+    }
+    json_decref(state);
+    if (run_text(context, text, length) == 0) {
+        return tell_good(context, origin, text, length, settings);
+    }
+    loading->passing = loading->passing || context->end == CONTEXT_TIME ||
+                       context->end == CONTEXT_CANCELLED || context->code == BANGER_EFULL;
+    return broken_by(context, origin);
 }
 
 static json_t *tell(struct context *context, const char *origin, const json_t *settings)
@@ -161,28 +225,12 @@ static json_t *tell(struct context *context, const char *origin, const json_t *s
     char why[SOURCE_WHY_MAX];
     size_t length = 0;
     char *text = read_file(loading, loading->folder, loading->file, &length, why, sizeof(why));
-    json_t *state = text != NULL ? state_of(loading, text, length, settings) : NULL;
     json_t *told;
 
     if (text == NULL) {
         return broken(context->name, origin, why, "");
     }
-    if (state == NULL) {
-        told =
-            broken(context->name, origin, "a script must be text in UTF-8 without NUL bytes", "");
-    } else if (run_text(context, text, length) < 0) {
-        told = broken_by(context, origin);
-        loading->passing = context->end == CONTEXT_TIME || context->end == CONTEXT_CANCELLED ||
-                           context->code == BANGER_EFULL;
-    } else {
-        /* Once more, with the modules that it has required. */
-        json_decref(state);
-        state = state_of(loading, text, length, settings);
-        told = json_incref(loading->manifest);
-        json_object_set_new(told, "origin", json_string(origin));
-        json_object_set(told, "state", state);
-    }
-    json_decref(state);
+    told = tell_text(context, origin, text, length, settings);
     free(text);
     return told;
 }

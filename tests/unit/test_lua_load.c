@@ -205,20 +205,58 @@ static void changes_are_seen(void **state)
     assert_null(expand("site"));
 }
 
-/* How long it took, and how much memory there was, is not the script's doing for ever. */
-static void what_may_pass_is_not_kept(void **state)
+/* From then on what is found out may be kept. */
+static void settle(const char *file)
 {
     struct source_mark mark;
 
+    do {
+        source_mark(temp_dir_at(&home, file), &mark);
+    } while (!source_settled(&mark));
+}
+
+/* How long it took, and how much memory there was, is not the script's doing for ever. */
+static void what_may_pass_is_not_kept(void **state)
+{
     (void)state;
     write_script("site", "for i = 1, 1e6 do end return {}");
-    do { /* from then on what is found out may be kept */
-        source_mark(temp_dir_at(&home, "hooks.d/site.lua"), &mark);
-    } while (!source_settled(&mark));
+    settle("hooks.d/site.lua");
     fake_host_set_deadline(fake, 1);
     assert_non_null(strstr(broken_by("site"), "it did not end in its time"));
     fake_host_set_deadline(fake, 60000);
     assert_null(json_object_get(expand("site"), "error"));
+}
+
+static void *malloc_small(size_t size)
+{
+    return size < 100000 ? malloc(size) : NULL;
+}
+
+/* What `script` and lib/util.lua are told to be where jansson gets no memory for a large text, and then again. */
+static void without_memory(const char *script, const char *module, const char *text)
+{
+    write_script("site", script);
+    temp_dir_write(&home, "hooks.d/lib/util.lua", module);
+    settle("hooks.d/lib/util.lua");
+    json_set_alloc_funcs(malloc_small, free);
+    assert_non_null(strstr(broken_by("site"), text));
+    json_set_alloc_funcs(malloc, free);
+    assert_null(json_object_get(expand("site"), "error"));
+}
+
+/* A host that has no memory does not make a text one that is no UTF-8. */
+static void no_memory_is_told(void **state)
+{
+    static char large[200000];
+
+    (void)state;
+    (void)snprintf(large, sizeof(large), "return {} --%0*d", (int)sizeof(large) - 20, 0);
+    assert_int_equal(mkdir(temp_dir_at(&home, "hooks.d/lib"), 0755), 0);
+    without_memory(large, "", "this host has no memory for it");
+    without_memory("require('util') return {}", large,
+                   "site.lua:1: require: lib/util.lua: this host has no memory for it");
+    temp_dir_write(&home, "hooks.d/lib/util.lua", "return '\xff'");
+    assert_non_null(strstr(broken_by("site"), "require: lib/util.lua must be UTF-8"));
 }
 
 /* An operation goes on with the text that it began with, its modules too. */
@@ -283,6 +321,7 @@ int main(void)
         TEST(one_file_alone),
         TEST(changes_are_seen),
         TEST(what_may_pass_is_not_kept),
+        TEST(no_memory_is_told),
         TEST(an_operation_keeps_its_text),
         TEST(modules_are_bounded_and_end),
         TEST(settings_are_checked),
