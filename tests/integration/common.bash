@@ -95,6 +95,7 @@ explain_failure() {
   echo "the end of the daemon's log:"
   tail -n 20 "$BANGER_HOME/state/bangerd.log" || true
   for console in "$BANGER_HOME"/state/vms/*/console.log; do
+    [ -e "$console" ] || continue
     echo "the end of $console:"
     tail -n 12 "$console" || true
   done

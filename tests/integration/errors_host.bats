@@ -243,15 +243,15 @@ SHELL
 }
 
 @test "errors: a guest that never answers" {
-  site 'return { vm = { network = "user" }, boot_timeout = "4s" }'
+  site 'return { vm = { network = "user" }, boot_timeout = "15s" }'
   # Without its init the kernel panics, and without a restart it stays so.
   run -125 banger vm run --name winter --boot-arg rdinit=/none --boot-arg panic=0 -- true
-  has "did not answer within 4 s: Kernel panic - not syncing"
+  has "did not answer within 15 s: Kernel panic - not syncing"
   has "console: "
   has "banger vm logs winter"
   is "$(state_of winter)" error
   run -0 banger vm show winter
-  has "did not answer within 4 s"
+  has "did not answer within 15 s"
   run -0 banger vm logs winter
   has "Kernel panic - not syncing"
   is "$(inventory | grep -v '^vm winter error' | grep -v /state/vms/)" ""

@@ -10,9 +10,14 @@ setup_suite() {
   "$BANGER_BUILD/bin/banger" image build tiny
 }
 
+# A test that configures the suite's home puts back what was there: the next ones boot guests by it.
 # A daemon that was built with sanitizers says what it found in its log, leaks when it ends.
 teardown_suite() {
   "$BANGER_BUILD/bin/banger" daemon stop
+  if grep -vE "^return \{ boot_timeout = '3m', vm = \{ network = 'user' \}(, )? \}$" "$BANGER_HOME/config.lua"; then
+    echo "a test has left this configuration in the suite's home" >&2
+    return 1
+  fi
   if grep -E 'Sanitizer|runtime error:' -A 25 "$BANGER_HOME/state/bangerd.log"; then
     echo "the daemon's log has a sanitizer's report" >&2
     return 1
