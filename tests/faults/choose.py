@@ -4,8 +4,10 @@
   stub         every place that the operation passes
   qemu, dm-snapshot
                every place in the stages where another code runs than on the stub, or of that name;
-               of the others one of RARELY; killed and failed, since what follows is the stub's code
-  run, restart one of SELDOM places: they are a create and a start, a stop and a start, which are there by themselves
+               of the others one of RARELY; killed and failed, since what follows is the stub's code. In operations
+               that repeat the places of others (REPEATING) each is killed or failed, in turn
+  run, restart one of SELDOM of these places: they are a create and a start, a stop and a start, which are there by
+               themselves
   delay        one of RARELY places
   again        of AGAIN on the stub every place of the reconcile that has most to do, and for every place of the
                operation one of its reconcile's, each time the next
@@ -16,29 +18,33 @@ import re
 
 RARELY, SELDOM = 16, 4
 COMPOSED = ("run", "restart")
+# On the slow stacks: they pass the places of a start or a stop once more.
+REPEATING = ("kill", "restart", "delete", "daemon-take-up", "daemon-clean-up")
 AGAIN = ("start", "stop", "restart", "delete", "set")
+# By stack: the stages of which every place is played, and the places.
 FOCUS = {
-    "stub": re.compile(""),
-    "qemu": re.compile(r"(launch|socket_access|wait_agent|graceful_shutdown|send_signal|wait_for_exit|kill_running_vm|"
-                       r"spawn|reconcile|set|create)\b"),
-    "dm-snapshot": re.compile(r"(root_device|snapshot\.|dm\.|spawn:.*cgroup|set:|create:)"),
+    "qemu": (re.compile(r"(launch|socket_access|wait_agent|graceful_shutdown|send_signal|wait_for_exit|"
+                        r"kill_running_vm)$"),
+             re.compile(r"(spawn|reconcile|set|create):")),
+    "dm-snapshot": (re.compile(r"root_device$"), re.compile(r"(snapshot\.|dm\.|spawn:.*cgroup|set:|create:)")),
 }
 
 
 def is_idle(rows, i):
-    """Between a stage's end and the next one's begin nothing is done (core/lifecycle/stage.c)."""
+    """Between a stage's end and the next one's begin nothing is done (core/lifecycle/stage.c): a kill at one is a kill
+    at the other, and that is played on the stub alone."""
     return i > 0 and rows[i].place.endswith(":begin") and rows[i - 1].place.endswith(":end")
 
 
-def chosen(rows, stack, full):
+def chosen(rows, stack):
     """Of the rows those in focus, and of the others every so many."""
-    focus, rare = FOCUS[stack], 0
+    (stages, places), rare = FOCUS[stack], 0
     for row in rows:
-        if full or focus.match(row.place) or focus.match(row.stage):
+        if places.match(row.place) or stages.match(row.stage):
             yield row
         else:
             rare += 1
-            if rare % RARELY == 1:
+            if rare % RARELY == RARELY // 2:
                 yield row
 
 
@@ -46,17 +52,39 @@ def killable(rows):
     return [row for i, row in enumerate(rows) if not is_idle(rows, i)]
 
 
-def singles(mode, rows, stack, operation, full):
-    if mode not in ("kill", "error") and stack != "stub" and not full:
-        return []
-    if mode == "kill":
-        rows = killable(rows)
-    rows = [row for row in rows if mode in row.acts]
-    if mode == "delay" and not full:
-        rows = rows[::RARELY]
-    elif operation in COMPOSED and not full:
+def in_turn(rows, idle):
+    """[(row, mode)]: killed or failed, each time the other, where both can be."""
+    mode = "kill"
+    for row in rows:
+        if "error" not in row.acts or row in idle:
+            yield row, "error" if row in idle else "kill"
+        else:
+            yield row, mode
+            mode = "error" if mode == "kill" else "kill"
+
+
+def on_slow(mode, rows, stack, operation):
+    """Of a stack on which a round takes seconds."""
+    idle = {row for i, row in enumerate(rows) if is_idle(rows, i)}
+    rows = list(chosen(rows, stack)) or rows[len(rows) // 2:][:1]
+    if operation in COMPOSED:
         rows = rows[::SELDOM]
-    return [(row, None) for row in chosen(rows, stack, full)]
+    if operation in REPEATING:
+        return [row for row, its in in_turn(rows, idle) if its == mode]
+    return [row for row in rows if mode in row.acts and mode == "error" or mode == "kill" and row not in idle]
+
+
+def on_stub(mode, rows, operation):
+    rows = [row for row in rows if mode in row.acts]
+    return rows[::RARELY] if mode == "delay" else rows[::SELDOM] if operation in COMPOSED else rows
+
+
+def singles(mode, rows, stack, operation, full):
+    if full:
+        rows = [row for row in rows if mode in row.acts]
+    else:
+        rows = on_stub(mode, rows, operation) if stack == "stub" else on_slow(mode, rows, stack, operation)
+    return [(row, None) for row in rows]
 
 
 def pairs(reconciles, stack, operation, full):

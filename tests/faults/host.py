@@ -18,7 +18,8 @@ from client import Client  # noqa: E402
 BUILTIN = ["kernel/virtio_mmio.ko", "kernel/virtio_blk.ko", "kernel/virtio_console.ko", "kernel/ext4.ko"]
 CONFIG = """return {{ health_interval = 0, boot_timeout = '3m',
   vm = {{ network = '{network}', vmm = '{vmm}', rootfs = '{rootfs}' }},
-  plugins = {{ bridge = {{ pool = 1 }}, stub = {{ isolate = false }} }}, plugin_dirs = {{ '{build}/tests/stub' }} }}
+  plugins = {{ bridge = {{ pool = 1 }}, stub = {{ isolate = false }}{off} }},
+  plugin_dirs = {{ '{build}/tests/stub' }} }}
 """
 
 
@@ -31,9 +32,10 @@ class Home:
         self.build, self.path, self.stack = build, path, stack
         self.daemon = self.client = None
         os.makedirs(path, exist_ok=True)
+        off = "".join(f", ['{name}'] = {{ enabled = false }}" for name in stack.without)
         with open(f"{path}/config.lua", "w", encoding="utf-8") as config:
             config.write(CONFIG.format(build=build, network=stack.network, vmm=stack.vmm,
-                                       rootfs=stack.rootfs))
+                                       rootfs=stack.rootfs, off=off))
 
     # -- What guests are made of -----------------------------------------------------------------
 

@@ -152,15 +152,15 @@ def _processes(home):
 
 
 def _links(_home):
-    addresses = {link["ifname"]: " ".join(info["local"] for info in link["addr_info"] if info["scope"] == "global")
-                 for link in _json("ip", "-j", "address", "show")}
-    for link in _json("ip", "-j", "link", "show"):
-        if link["ifname"] in OWN_LINKS:
-            continue
-        alias = link.get("ifalias", "")
+    links = [link for link in _json("ip", "-j", "address", "show") if link["ifname"] not in OWN_LINKS]
+    shown = _json("ip", "-j", "link", "show") if links else []  # the aliases are shown here only
+    aliases = {link["ifname"]: link.get("ifalias", "") for link in shown}
+    for link in links:
+        alias = aliases.get(link["ifname"], "")
         part = "shared" if alias.endswith((":bridge", ":pool")) else "run"
         name = "POOL" if alias.endswith(":pool") else link["ifname"]
-        yield part, f"link {name} of {link.get('master', 'no bridge')} {alias} {addresses.get(link['ifname'], '')}"
+        addresses = " ".join(info["local"] for info in link["addr_info"] if info["scope"] == "global")
+        yield part, f"link {name} of {link.get('master', 'no bridge')} {alias} {addresses}"
 
 
 def _rules(_home):

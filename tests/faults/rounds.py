@@ -38,10 +38,11 @@ class Pass:
         return f"{self.place}@{self.number}"
 
 
-def read_passes(log):
+def read_passes(log, skip=0):
+    """What `skip` lines say is another operation's, and so is the stage that they left open."""
     rows, stage = [], ""
     with open(log, encoding="utf-8") as file:
-        for line in file:
+        for line in file.readlines()[skip:]:
             where, *acts = line.split()
             place, number = where.split("@")
             name, moment = place.split(":")
@@ -57,7 +58,6 @@ class Rounds:
         self.home, self.operation = home, operation
         self.log = f"{home.path}/passes"
         self.wanted, self.reconciles = {}, {}
-        self.places = set()
 
     # -- Undisturbed -----------------------------------------------------------------------------
 
@@ -72,11 +72,15 @@ class Rounds:
         operation.settle(home)
         home.open()
         self.wanted["before"] = inventory.take(home)
-        home.close()
+        if operation.own_start:  # that opening has done what is to be learned: once more
+            clear(home, False)
+            self.arrange()
+        else:
+            home.close()
         home.open(log=self.log)
         before = 0 if operation.own_start else sum(1 for _ in open(self.log, encoding="utf-8"))
         operation.act(home)
-        rows = read_passes(self.log)[before:]
+        rows = read_passes(self.log, before)
         self.wanted["after"] = inventory.take(home)
         self.wanted["grown"] = inventory.grown(self.wanted["before"], self.wanted["after"])
         self.finish()
@@ -205,11 +209,11 @@ class Rounds:
 
     def run(self, mode, targets):
         """[(Pass, Pass or None)] in turn; what was found wrong, a line each."""
-        wrong, slowest = [], (0, "")
+        wrong, slowest, places = [], (0, ""), set()
         began = time.monotonic()
         for target, second in targets:
             since = time.monotonic()
-            self.places |= {row.place for row in (target, second) if row}
+            places |= {row.place for row in (target, second) if row}
             try:
                 self.play(mode, target, second)
             except (Left, Killed, RuntimeError, OSError) as reason:  # OSError: no answer in time
@@ -218,6 +222,6 @@ class Rounds:
                 self.home.restore()
                 self.share()
             slowest = max(slowest, (round(time.monotonic() - since, 1), str(target)))
-        return {"mode": mode, "runs": len(targets), "wrong": wrong, "places": sorted(self.places),
+        return {"mode": mode, "runs": len(targets), "wrong": wrong, "places": sorted(places),
                 "seconds": round(time.monotonic() - began, 1), "slowest": slowest}
 
