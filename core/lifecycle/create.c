@@ -161,7 +161,7 @@ int create_record(struct engine *engine, const struct caller *caller, const json
         result = find_parts(engine, caller, image, kernel, &vm, err);
     }
     if (result == 0) {
-        result = precheck_vm(engine, &vm, err);
+        result = precheck_vm(engine, caller, &vm, err);
     }
     if (result == 0) {
         vm.runtime = json_object();

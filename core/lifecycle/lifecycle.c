@@ -145,9 +145,11 @@ int lifecycle_run(struct engine *engine, const struct caller *caller, const json
                   bool ephemeral, json_t **result, banger_error *err)
 {
     char id[ID_LENGTH + 1];
+    struct caller quiet = *caller;
+    quiet.warn = NULL; /* the start asks the same once more, and tells it */
     create_id(engine, id);
     AUTO_KEY_LOCK struct key_lock *lock = key_lock_take(engine->locks, "vm", id);
-    if (create_record(engine, caller, params, ephemeral, id, err) < 0 ||
+    if (create_record(engine, &quiet, params, ephemeral, id, err) < 0 ||
         start_new(engine, caller, ephemeral, id, err) < 0) {
         return -1;
     }

@@ -8,10 +8,10 @@
 
 /* An operation that is never in the log: only its scope is used. The record is copied, since an
  * operation owns its own. */
-static int open_question(struct operation *op, struct engine *engine, const struct vm_record *vm,
-                         banger_error *err)
+static int open_question(struct operation *op, struct engine *engine, const struct caller *caller,
+                         const struct vm_record *vm, banger_error *err)
 {
-    *op = (struct operation){.engine = engine, .caller = &caller_nobody, .kind = "vm.check"};
+    *op = (struct operation){.engine = engine, .caller = caller, .kind = "vm.check"};
     op->vm = *vm;
     op->vm.spec = json_deep_copy(vm->spec);
     op->vm.runtime = json_object();
@@ -29,7 +29,7 @@ static int choose_network(struct operation *op, banger_error *err)
 int precheck_network(struct engine *engine, const struct vm_record *vm, banger_error *err)
 {
     struct operation op;
-    if (open_question(&op, engine, vm, err) < 0) {
+    if (open_question(&op, engine, &caller_nobody, vm, err) < 0) {
         return -1;
     }
     int result = choose_network(&op, err);
@@ -37,10 +37,12 @@ int precheck_network(struct engine *engine, const struct vm_record *vm, banger_e
     return result;
 }
 
-int precheck_vm(struct engine *engine, const struct vm_record *vm, banger_error *err)
+int precheck_vm(struct engine *engine, const struct caller *caller, const struct vm_record *vm,
+                banger_error *err)
 {
+    const struct caller told = {.warn = caller->warn, .context = caller->context};
     struct operation op;
-    if (open_question(&op, engine, vm, err) < 0) {
+    if (open_question(&op, engine, &told, vm, err) < 0) {
         return -1;
     }
     int result = choose_network(&op, err);

@@ -12,7 +12,9 @@
 
 /* `vm` has its id, name and specification; image and kernel may still be unknown. */
 int precheck_network(struct engine *engine, const struct vm_record *vm, banger_error *err);
-/* The same, then every capability's `check`: image and kernel are there. */
-int precheck_vm(struct engine *engine, const struct vm_record *vm, banger_error *err);
+/* The same, then every capability's `check`: image and kernel are there. Of `caller` only `warn` is used, for
+ * what on_error = "warn" lets pass. */
+int precheck_vm(struct engine *engine, const struct caller *caller, const struct vm_record *vm,
+                banger_error *err);
 
 #endif

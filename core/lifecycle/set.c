@@ -99,7 +99,7 @@ static int check_network(const struct operation *op, banger_error *err)
     if (!changes || live_is_running(op->engine, op->vm.id)) {
         return 0;
     }
-    return precheck_vm(op->engine, &op->vm, err);
+    return precheck_vm(op->engine, op->caller, &op->vm, err);
 }
 
 static int body_set(struct operation *op, banger_error *err)

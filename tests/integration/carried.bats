@@ -94,6 +94,14 @@ for line in sys.stdin:
   site "site = { on_error = 'warn', of_its_own = 1 }"
   run -0 banger vm start web
   has "capability 'site' is broken"
+  run -0 banger vm create --name other
+  has "warning: capability 'site' is broken"
+  run -0 banger vm set other --nat off
+  has "warning: capability 'site' is broken"
+  banger vm delete other
+  run -0 banger vm run --detach --name other --label stub=run
+  is "$(grep -c "capability 'site' is broken" <<<"$output")" 1 # it asks twice
+  banger vm delete other
   run banger doctor --json
   is "$(echo "$output" | json '[c["status"] for c in data["checks"] if c["name"] == "site"]')" "['warn']"
   is "$(hooks '[(h["name"], h["state"]) for h in data]')" "[('good', 'ok'), ('site', 'broken')]"
