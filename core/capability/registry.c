@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "capability/descriptor.h"
@@ -406,11 +407,37 @@ bool registry_carrier_failure(struct registry *registry, const struct capability
 
 /* -- Policies ------------------------------------------------------------------------------------ */
 
-static int unknown_policy(const struct lineup *lineup, const char *name, banger_error *err)
+static json_t *strays_among(const struct lineup *lineup, const json_t *policies)
+{
+    json_t *strays = json_array();
+    const char *name = NULL;
+    json_t *policy = NULL;
+    json_object_foreach ((json_t *)policies, name, policy) {
+        if (lineup_find(lineup, name) == NULL && !policy_disables(policy)) {
+            (void)json_array_append_new(strays, json_pack("{s:s, s:s?}", "name", name, "nearest",
+                                                          lineup_nearest(lineup, name)));
+        }
+    }
+    return strays;
+}
+
+json_t *registry_stray_policies(struct registry *registry)
+{
+    AUTO_LINEUP struct lineup *lineup = registry_lineup(registry);
+    return strays_among(lineup, registry->policies);
+}
+
+static int unknown_policy(const char *name, const char *nearest, banger_error *err)
 {
     (void)error_set(err, BANGER_EINVALID, "plugins.%s: no plugin of that name is loaded", name);
-    const char *nearest = lineup_nearest(lineup, name);
-    return nearest != NULL ? error_hint(err, "did you mean 'plugins.%s'?", nearest) : -1;
+    return error_hint(err, "did you mean 'plugins.%s'?", nearest);
+}
+
+static void warn_of_stray(const char *name, const char *nearest)
+{
+    AUTO_FREE char *hint =
+        nearest != NULL ? str_format("; did you mean 'plugins.%s'?", nearest) : xstrdup("");
+    log_warn("plugins.%s: no plugin or script of that name is loaded%s", name, hint);
 }
 
 static bool has_broken(const struct lineup *lineup)
@@ -425,17 +452,17 @@ static bool has_broken(const struct lineup *lineup)
 int registry_check_policies(struct registry *registry, const json_t *policies, banger_error *err)
 {
     AUTO_LINEUP struct lineup *lineup = registry_lineup(registry);
+    AUTO_JSON json_t *strays = strays_among(lineup, policies);
     bool forgives = any_carrier_failed(registry) || has_broken(lineup);
-    const char *name = NULL;
-    json_t *policy = NULL;
-    json_object_foreach ((json_t *)policies, name, policy) {
-        if (lineup_find(lineup, name) != NULL || policy_disables(policy)) {
-            continue;
+    size_t i = 0;
+    json_t *stray = NULL;
+    json_array_foreach (strays, i, stray) {
+        const char *name = json_get_string(stray, "name", "");
+        const char *nearest = json_get_string(stray, "nearest", NULL);
+        if (!forgives && nearest != NULL && lineup_find(lineup, nearest)->carrier == NULL) {
+            return unknown_policy(name, nearest, err);
         }
-        if (!forgives) {
-            return unknown_policy(lineup, name, err);
-        }
-        log_warn("plugins.%s: no plugin of that name is loaded", name);
+        warn_of_stray(name, nearest);
     }
     return 0;
 }

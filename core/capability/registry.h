@@ -56,10 +56,14 @@ void registry_refresh_briefly(struct registry *registry, int64_t most_ms);
 /* Why what this plugin carries could not be asked for the last time. False: it could. */
 bool registry_carrier_failure(struct registry *registry, const struct capability *plugin,
                               banger_error *failure);
-/* Every name in `policies` must be a capability's, unless its table disables it: after all is loaded and
- * refreshed. Where something carried is broken or a carrier has failed, a name may be missing for that:
- * then it is only logged. */
+/* After all is loaded and refreshed: a name in `policies` that is no capability's, and whose table does not disable
+ * it, is an error where it is near a plugin's: it is misspelt. Any other is only logged, since a script that was
+ * removed, or is still to come, must not keep the daemon from coming up; and so is each where something carried is
+ * broken or a carrier has failed: it may be missing for that. */
 int registry_check_policies(struct registry *registry, const json_t *policies, banger_error *err);
+/* The names of that kind in the world's policies, of the present line-up: [{"name","nearest"}]; `nearest`, if not
+ * null, is the name that was probably meant. */
+json_t *registry_stray_policies(struct registry *registry);
 
 /* The present line-up; a new reference. */
 struct lineup *registry_lineup(struct registry *registry);

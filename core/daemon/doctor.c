@@ -198,6 +198,22 @@ static void check_capabilities(struct daemon *daemon, json_t *checks)
     scope_unref(scope);
 }
 
+/* Tables of the configuration that are nobody's: of a script that was removed, or misspelt. */
+static void check_policies(struct daemon *daemon, json_t *checks)
+{
+    AUTO_JSON json_t *strays = registry_stray_policies(daemon->registry);
+    size_t i = 0;
+    json_t *stray = NULL;
+    json_array_foreach (strays, i, stray) {
+        const char *nearest = json_get_string(stray, "nearest", NULL);
+        AUTO_FREE char *label = str_format("plugins.%s", json_get_string(stray, "name", "?"));
+        AUTO_FREE char *hint = nearest != NULL
+                                   ? str_format("did you mean 'plugins.%s'?", nearest)
+                                   : xstrdup("take its table out of config.lua, if it was removed");
+        add(checks, label, "warn", "no plugin or script of that name is loaded", hint);
+    }
+}
+
 json_t *doctor_examine(struct daemon *daemon)
 {
     json_t *checks = json_array();
@@ -208,5 +224,6 @@ json_t *doctor_examine(struct daemon *daemon)
     registry_refresh(daemon->registry);
     check_providers(daemon, checks, providers);
     check_capabilities(daemon, checks);
+    check_policies(daemon, checks);
     return json_pack("{s:o, s:o}", "checks", checks, "providers", providers);
 }

@@ -141,9 +141,26 @@ for line in sys.stdin:
   has "wrong.json:1"
   rm "$BANGER_HOME/carried/wrong.json"
   is "$(banger hook list -q)" site
-  site "siet = { on_error = 'warn' }"
-  run -1 banger ps
+}
+
+@test "carried: a table of one that was removed, or is misspelt, is a warning; of a plugin, misspelt, an error" {
+  carry site
+  site "siet = { on_error = 'warn' }, inventory = { url = 'http://x' }"
+  run -0 banger ps
+  run -0 banger doctor
+  has "plugins.siet"
+  has "no plugin or script of that name is loaded"
   has "did you mean 'plugins.site'?"
+  has "plugins.inventory"
+  has "take its table out of config.lua"
+  run -0 grep -c ' warn  plugins\.\(siet\|inventory\): no plugin or script' "$BANGER_HOME/state/bangerd.log"
+  is "$output" 2
+  carry inventory '"config":[{"name":"url","type":"string"}]' # it is there again
+  is "$(banger doctor --json | json '[c["name"] for c in data["checks"] if c["name"].startswith("plugins.")]')" "['plugins.siet']"
+  site "carier = { on_error = 'warn' }"
+  run -1 banger ps
+  has "plugins.carier: no plugin of that name is loaded"
+  has "did you mean 'plugins.carrier'?"
   site
 }
 

@@ -75,11 +75,25 @@ static void policies_are_theirs(void **state)
     AUTO_FREE char *config = json_dumps(site->config, JSON_COMPACT | JSON_SORT_KEYS);
     assert_string_equal(config, "{\"n\":3,\"names\":[\"a\"],\"on\":true,\"room\":2048}");
     assert_int_equal(registry_check_policies(*state, policies, NULL), 0);
+}
 
-    AUTO_JSON json_t *unknown = json_pack("{s:{}}", "siet");
+/* A script comes and goes: only what is probably a plugin's is an error. */
+static void policies_of_what_is_not_there(void **state)
+{
+    AUTO_JSON json_t *scripts =
+        json_pack("{s:{}, s:{}, s:{s:b}}", "siet", "inventory", "nowhere", "enabled", 0);
+    AUTO_JSON json_t *plugin = json_pack("{s:{}}", "kepeer");
     banger_error err = BANGER_ERROR_INIT;
-    assert_int_equal(registry_check_policies(*state, unknown, &err), -1);
-    assert_string_equal(err.hint, "did you mean 'plugins.site'?");
+    SAY("{\"name\":\"site\"}");
+    registry_set_world(*state, NULL, scripts);
+    registry_refresh(*state);
+    assert_int_equal(registry_check_policies(*state, scripts, NULL), 0);
+    AUTO_JSON json_t *strays = registry_stray_policies(*state);
+    AUTO_FREE char *text = json_dumps(strays, JSON_COMPACT);
+    assert_string_equal(text, "[{\"name\":\"siet\",\"nearest\":\"site\"},"
+                              "{\"name\":\"inventory\",\"nearest\":null}]");
+    assert_int_equal(registry_check_policies(*state, plugin, &err), -1);
+    assert_string_equal(err.hint, "did you mean 'plugins.keeper'?");
 }
 
 /* -- What is wrong ------------------------------------------------------------------------------- */
@@ -177,7 +191,7 @@ static void wrong_policy_breaks_too(void **state)
  * the daemon from coming up. */
 static void missing_names_are_forgiven_where_something_is_broken(void **state)
 {
-    AUTO_JSON json_t *policies = json_pack("{s:{}}", "inventory");
+    AUTO_JSON json_t *policies = json_pack("{s:{}}", "keepre");
     SAY("{\"name\":\"file-name\",\"error\":{\"message\":\"line 3\"}}");
     registry_refresh(*state);
     assert_int_equal(registry_check_policies(*state, policies, NULL), 0);
@@ -246,6 +260,7 @@ int main(void)
         TEST(errors_name_the_carried_one),
         TEST(order_goes_across),
         TEST(policies_are_theirs),
+        TEST(policies_of_what_is_not_there),
         TEST(provide_needs_a_name),
         TEST(what_is_wrong_breaks_one_and_no_other),
         TEST(broken_one_obeys_its_policy),

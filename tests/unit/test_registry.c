@@ -226,7 +226,8 @@ static void policies_must_name_plugins(void **state)
 {
     const struct banger_plugin plugin = PLUGIN("nat");
     assert_int_equal(add(*state, &plugin, NULL, NULL), 0);
-    AUTO_JSON json_t *good = json_pack("{s:{}, s:{s:b}}", "nat", "gone", "enabled", 0);
+    AUTO_JSON json_t *good =
+        json_pack("{s:{}, s:{s:b}, s:{}}", "nat", "nta", "enabled", 0, "removed-since");
     assert_int_equal(registry_check_policies(*state, good, NULL), 0);
     assert_int_equal(registry_check_policies(*state, NULL, NULL), 0);
     AUTO_JSON json_t *wrong = json_pack("{s:{}}", "nta");
