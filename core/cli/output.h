@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OUTPUT_COLUMNS_MAX 10
+#define OUTPUT_COLUMNS_MAX 12
 
 enum output_style {
     STYLE_PLAIN,

@@ -67,7 +67,7 @@ for line in sys.stdin:
   banger vm restart web
   is "$(hooks '[(h["version"], h["hooks"]["prepare"]["calls"], h["failures"]) for h in data]')" "[('2', 2, 0)]"
   run -0 banger plugin list
-  grep -qE '^ORDER +NAME +VERSION +STATE +ISOLATED ' <<<"$output"
+  grep -qE '^ORDER +NAME +VERSION +STATE +ISOLATED +CALLS +FAILED +P50 +P99 +PROVIDES +HOOKS *$' <<<"$output"
   grep -qE '^1 +' <<<"$output"
   has "carrier"
   has "site"
