@@ -137,11 +137,70 @@ static int print_list(struct cli *cli, const json_t *plugins, struct table *tabl
     return EXIT_DONE;
 }
 
+/* The hooks that were called, of every plugin, in the plugins' order. */
+static json_t *called_hooks(const json_t *plugins)
+{
+    json_t *rows = json_array();
+    size_t i = 0;
+    json_t *plugin = NULL;
+    json_array_foreach (plugins, i, plugin) {
+        const char *hook = NULL;
+        json_t *counters = NULL;
+        json_object_foreach (json_object_get(plugin, "hooks"), hook, counters) {
+            if (json_get_int(counters, "calls", 0) > 0) {
+                json_t *row = json_pack("{s:s, s:s}", "plugin",
+                                        json_get_string(plugin, "name", "?"), "hook", hook);
+                (void)json_object_update(row, counters);
+                (void)json_array_append_new(rows, row);
+            }
+        }
+    }
+    return rows;
+}
+
+static void call_row(struct table *table, const json_t *row)
+{
+    struct counter_cells cells = counter_cells(row);
+    table_add(table, (const char *const[]){json_get_string(row, "plugin", NULL),
+                                           json_get_string(row, "hook", NULL), cells.calls,
+                                           cells.failed, cells.p50, cells.p99});
+    counter_cells_free(&cells);
+}
+
+static int list_calls(struct cli *cli, const json_t *plugins)
+{
+    AUTO_JSON json_t *rows = called_hooks(plugins);
+    if (cli->json) {
+        output_json(rows);
+        return EXIT_DONE;
+    }
+    static const char *const titles[] = {"PLUGIN", "HOOK", COUNTER_TITLES};
+    struct table *table = table_new(COUNT_OF(titles), titles);
+    size_t i = 0;
+    json_t *row = NULL;
+    json_array_foreach (rows, i, row) {
+        if (cli->quiet) {
+            (void)printf("%s %s\n", json_get_string(row, "plugin", "?"),
+                         json_get_string(row, "hook", "?"));
+        } else {
+            call_row(table, row);
+        }
+    }
+    if (!cli->quiet) {
+        table_print(table);
+    }
+    table_free(table);
+    return EXIT_DONE;
+}
+
 int plugin_list(struct cli *cli, banger_error *err)
 {
     AUTO_JSON json_t *plugins = cli_call(cli, "plugin.list", NULL, err);
     if (plugins == NULL) {
         return -1;
+    }
+    if (args_has(&cli->args, "hooks")) {
+        return list_calls(cli, plugins);
     }
     if (cli->json) {
         output_json(plugins);

@@ -114,7 +114,10 @@ const struct command commands_host[] = {
             "it has, how often hooks of it were called and failed since the daemon's start,\n"
             "and how long half of them, and all but one in a hundred, took at most. What\n"
             "cannot be used is broken: the reason is printed below.",
-        .examples = EXAMPLES({"banger plugin list", "who takes part in a start"}),
+        .options = OPTIONS(
+            {"hooks", 0, VALUE_NONE, NULL, "a row for each hook that was called instead", false}),
+        .examples = EXAMPLES({"banger plugin list", "who takes part in a start"},
+                             {"banger plugin list --hooks", "which hook of whose takes long"}),
         .run = plugin_list,
     },
     {

@@ -75,6 +75,12 @@ for line in sys.stdin:
   has "P99"
   has "carrier" # who carries it
   is "$(banger plugin list --json | json '[p["order"] for p in data] == list(range(1, len(data) + 1))')" True
+  run -0 banger plugin list --hooks
+  grep -qE '^PLUGIN +HOOK +CALLS +FAILED +P50 +P99 *$' <<<"$output"
+  grep -qE '^site +prepare +2 +0 +[0-9.]+[num]?s +[0-9.]+[num]?s *$' <<<"$output"
+  is "$(banger plugin list --hooks --json | json '[(r["hook"], r["calls"], r["failures"]) for r in data if r["plugin"] == "site"]')" \
+    "[('prepare', 2, 0), ('cleanup', 3, 0)]"
+  is "$(banger plugin list --hooks -q | grep ^site)" $'site prepare\nsite cleanup'
   rm "$BANGER_HOME/carried/site.json"
   banger vm stop web
   is "$(hooks data)" "[]"
