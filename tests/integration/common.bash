@@ -11,11 +11,8 @@ bats_require_minimum_version 1.5.0
 # The suite's home, or one of a test's own after `own_home`.
 export BANGER_HOME=${BANGER_HOME:-$BATS_SUITE_TMPDIR/home}
 
-# What every test configures: time enough for a guest on a machine that is loaded. As root `auto` would
-# take the bridge, and with it the network of this machine: only the tests that have a host network of
-# their own may (netns.bash).
-patient="boot_timeout = '3m'"
-common_config="$patient, vm = { network = 'user' }"
+# shellcheck source=tests/integration/config.bash
+source "$repo/tests/integration/config.bash"
 
 # configure [LUA]: more items of the configuration of the daemon's next start.
 # shellcheck disable=SC2120  # without an argument, just these

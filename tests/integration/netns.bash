@@ -25,7 +25,7 @@ can_make_namespaces() {
 }
 
 # shellcheck disable=SC2034,SC2154  # common.bash's
-common_config=$patient
+common_config="$patient, vm = { vcpu = 1 }"
 
 make_namespaces() {
   can_make_namespaces || return 0

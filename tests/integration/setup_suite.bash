@@ -5,7 +5,8 @@ setup_suite() {
   repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
   export BANGER_BUILD=${BANGER_BUILD:-$repo/build}
   mkdir -p "$BANGER_HOME"
-  echo "return { boot_timeout = '3m', vm = { network = 'user' } }" >"$BANGER_HOME/config.lua" # as common.bash
+  source "$repo/tests/integration/config.bash"
+  echo "return { $common_config }" >"$BANGER_HOME/config.lua"
   "$BANGER_BUILD/bin/banger" kernel import --deb linux-image-cloud-amd64 --name linux-image-cloud-amd64
   "$BANGER_BUILD/bin/banger" image build tiny
 }
@@ -14,7 +15,8 @@ setup_suite() {
 # A daemon that was built with sanitizers says what it found in its log, leaks when it ends.
 teardown_suite() {
   "$BANGER_BUILD/bin/banger" daemon stop
-  if grep -vE "^return \{ boot_timeout = '3m', vm = \{ network = 'user' \}(, )? \}$" "$BANGER_HOME/config.lua"; then
+  source "$(dirname "${BASH_SOURCE[0]}")/config.bash"
+  if grep -vxF -e "return { $common_config }" -e "return { $common_config,  }" "$BANGER_HOME/config.lua"; then
     echo "a test has left this configuration in the suite's home" >&2
     return 1
   fi

@@ -14,7 +14,8 @@ setup_suite() {
   mkdir "$BATS_SUITE_TMPDIR/home"
   cp -a --sparse=always "$BANGER_HOME/state" "$BATS_SUITE_TMPDIR/home"
   mount --bind "$BATS_SUITE_TMPDIR/home" "$BANGER_HOME"
-  echo "return { boot_timeout = '3m', vm = { network = 'user' } }" >"$BANGER_HOME/config.lua" # as common.bash
+  source "$repo/tests/integration/config.bash"
+  echo "return { $common_config }" >"$BANGER_HOME/config.lua"
 }
 
 teardown_suite() {
