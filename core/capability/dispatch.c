@@ -4,7 +4,7 @@
  * thread watches. How the two agree, all of it under the scope's lock:
  *
  * 1. The helper begins a step by setting the call's deadline, and ends it by clearing that.
- * 2. The watcher sleeps until the earliest moment a step could be late, then until the deadline it
+ * 2. The watcher, after a moment in which most runs end, sleeps until the earliest moment a step could be late, then until the deadline it
  *    finds. The helper wakes it only for a deadline before that moment, and at the end.
  * 3. A watcher that finds the deadline passed (by a grace: what a hook waits for has, as a rule, the
  *    hook's own deadline, and then the hook returns a moment later) sets call.over: from then on the call and the run's
@@ -15,6 +15,7 @@
  */
 #include "dispatch.h"
 
+#include "base/awake.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -43,7 +44,7 @@ struct run {
     struct banger_call call; /* of the step that runs */
     pthread_cond_t changed;  /* with the scope's lock */
     int references;          /* guarded by it: the watcher's and the helper's */
-    bool done;               /* guarded by it */
+    atomic_bool done;        /* set with it held; read without it by a watcher that is awake */
     int64_t wake_ns;         /* guarded by it: when the watcher looks next */
 
     struct scope *scope;
@@ -336,6 +337,9 @@ static void run_abandon(struct run *run)
 /* True: the helper is through. False: it was abandoned in the step before run->next. */
 static bool run_watch(struct run *run)
 {
+    int64_t end = awake_end();
+    while (!atomic_load(&run->done) && awake(end)) {
+    }
     (void)pthread_mutex_lock(&run->scope->lock);
     while (!run->done) {
         wait_until(run, run->wake_ns);

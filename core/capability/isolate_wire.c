@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "isolate_wire.h"
 
-#include "base/clock.h"
+#include "base/awake.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <string.h>
-
-#define AWAKE_NS 50000 /* what a wake-up costs: who waits no longer loses at most as much again */
 
 /* -- Frames --------------------------------------------------------------------------------------- */
 
@@ -57,10 +54,9 @@ json_t *wire_take(struct buf *in, size_t length)
 
 void wire_wait_awake(int socket)
 {
-    int64_t until = clock_mono_ns() + AWAKE_NS;
     struct pollfd polled = {.fd = socket, .events = POLLIN};
-    while (poll(&polled, 1, 0) == 0 && clock_mono_ns() < until) {
-        (void)sched_yield(); /* with one processor, whom we wait for needs ours */
+    int64_t end = awake_end();
+    while (poll(&polled, 1, 0) == 0 && awake(end)) {
     }
 }
 

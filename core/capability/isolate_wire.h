@@ -31,8 +31,7 @@ int wire_look(const struct buf *in, size_t *length);
 /* Takes the frame that wire_look has found off the front, as JSON; a new reference, or NULL: it is
  * none. */
 json_t *wire_take(struct buf *in, size_t length);
-/* Waits for something to read for as long as most answers take, without going to sleep: to be woken costs some
- * 50 us on an idle machine, more than all the rest of a question. Whoever has to wait longer then polls. */
+/* Waits, awake (base/awake.h), for something to read. Whoever has to wait longer then polls. */
 void wire_wait_awake(int socket);
 
 /* -- The functions of a descriptor, by name ("start", "hooks.check", "vmm.launch") ---------------- */
