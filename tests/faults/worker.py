@@ -87,8 +87,9 @@ def main():
         name, _, mode = job.partition(":")
         play(home, stack, name, ("kill", mode) if mode == "again" else (mode,) if mode else MODES, pristine,
              os.environ.get("BANGER_FULL") == "1")
+        if job == jobs[-1]:  # a daemon that then ends badly is told of, too
+            home.close()
         print(json.dumps({"done": name}), flush=True)
-    home.close()
 
 
 if __name__ == "__main__":
