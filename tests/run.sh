@@ -214,8 +214,7 @@ for group in "$@"; do
       ;;
     load) suite load - 1200 tests/load ;;
     load-tsan)
-      plan load-tsan - env BANGER_BUILD="$build/tsan" LOAD_OPERATIONS="${LOAD_OPERATIONS:-3000}" \
-        "${patient[@]}" 1200 bats --tap -f "$under_tsan" tests/load
+      plan load-tsan - env BANGER_BUILD="$build/tsan" "${patient[@]}" 1800 bats --tap -f "$under_tsan" tests/load
       ;;
     soak)
       plan_check soak - "nothing grows in ${SOAK_SECONDS:=120} s" env SOAK_SECONDS="$SOAK_SECONDS" \
