@@ -189,6 +189,7 @@ static int running_start(struct running *run, char *const *argv, char *const *en
         .stdout_fd = out_write,
         .stderr_fd = err_write,
         .new_session = true,
+        .own_mounts = run->command->own_mounts,
     };
     struct process_gate gate;
     if (process_fork_gated(&spec, &gate, err) < 0) {
@@ -209,7 +210,7 @@ static const char *const passed_on[] = {"HOME",     "TMPDIR",    "http_proxy", "
 static const char *const fixed[] = {
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"};
 
-static char **environment_make(void)
+static char **environment_make(const char *scratch)
 {
     char **envp = xcalloc(COUNT_OF(passed_on) + COUNT_OF(fixed) + 1, sizeof(*envp));
     size_t count = 0;
@@ -217,7 +218,8 @@ static char **environment_make(void)
         envp[count++] = xstrdup(fixed[i]);
     }
     for (size_t i = 0; i < COUNT_OF(passed_on); i++) {
-        const char *value = getenv(passed_on[i]);
+        bool is_ours = scratch != NULL && str_equal(passed_on[i], "TMPDIR");
+        const char *value = is_ours ? scratch : getenv(passed_on[i]);
         if (value != NULL) {
             envp[count++] = str_format("%s=%s", passed_on[i], value);
         }
@@ -255,7 +257,7 @@ int command_run(const struct command *command, banger_error *err)
         return error_hint(err, "install it: apt install %s", command->package);
     }
     AUTO_FREE char **argv = vector_make(command->argv, program);
-    char **envp = environment_make();
+    char **envp = environment_make(command->scratch);
     struct running run = {.command = command};
     int result = running_start(&run, argv, envp, err);
     environment_free(envp);

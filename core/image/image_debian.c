@@ -69,8 +69,12 @@ static bool is_left_out(const char *path)
     return false;
 }
 
+/* As root it works in the staging folder and mounts what others do not see: killed at any moment, it leaves what
+ * the folder's row in the journal has removed, and nothing else. As a user it has a user namespace of its own, from
+ * which the folder cannot be reached. */
 static int bootstrap(struct staging *staging, const char *tar, banger_error *err)
 {
+    bool is_root = geteuid() == 0;
     char *argv[] = {(char[]){"mmdebstrap"},
                     (char[]){"--variant=minbase"},
                     (char[]){"--format=tar"},
@@ -81,10 +85,12 @@ static int bootstrap(struct staging *staging, const char *tar, banger_error *err
     struct command command = {.staging = staging,
                               .argv = argv,
                               .package = "mmdebstrap",
+                              .scratch = is_root ? staging->dir : NULL,
+                              .own_mounts = is_root,
                               .timeout_ms = BOOTSTRAP_TIMEOUT_MS,
                               .verbose = true};
     if (command_run(&command, err) < 0) {
-        if (geteuid() != 0 && err != NULL && err->hint[0] == '\0') {
+        if (!is_root && err != NULL && err->hint[0] == '\0') {
             (void)error_hint(err,
                              "run this as root, or install uidmap and give yourself subordinate "
                              "ids (subuid(5)): mmdebstrap needs a user namespace then");

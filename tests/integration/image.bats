@@ -61,6 +61,30 @@ teardown() {
   is "$(banger kernel list -q)" linux-image-cloud-amd64
 }
 
+# mounted PID: whether a process has something mounted below the home.
+mounted() { grep -q "$BANGER_HOME" "/proc/$1/mountinfo" 2>/dev/null; }
+
+@test "image: a debian build that is killed leaves neither files nor mounts" {
+  [ "$(id -u)" = 0 ] || skip "mmdebstrap as a user needs subordinate ids"
+  banger image build debian --name half >/dev/null 2>&1 3>&- &
+  build=$!
+  local end=$((SECONDS + 120)) worker=""
+  until [ -n "$worker" ] && mounted "$worker"; do
+    [ "$SECONDS" -lt "$end" ]
+    kill -0 "$build"
+    worker=$(pgrep -of "mmdebstrap .*$BANGER_HOME" || true)
+  done
+  run ! mounted self
+  kill -KILL "$(daemon_pid)"
+  kill -KILL -- "-$worker" # its session's
+  wait "$build" || true
+  banger image list >/dev/null
+  run ! mounted self
+  is "$(find "$BANGER_HOME/state/images" -name '*.staging')" ""
+  is "$(find /tmp -maxdepth 1 -name 'mmdebstrap.*' -newer "$BANGER_HOME/config.lua")" ""
+  assert_nothing_left
+}
+
 @test "image: debian boots with systemd, the agent beside it, and shuts down in order" {
   [ "$(id -u)" = 0 ] || skip "mmdebstrap as a user needs subordinate ids"
   banger image build debian
