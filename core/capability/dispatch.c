@@ -4,8 +4,9 @@
  * thread watches. How the two agree, all of it under the scope's lock:
  *
  * 1. The helper begins a step by setting the call's deadline, and ends it by clearing that.
- * 2. The watcher, after a moment in which most runs end, sleeps until the earliest moment a step could be late, then until the deadline it
- *    finds. The helper wakes it only for a deadline before that moment, and at the end.
+ * 2. The watcher stays awake for a moment, in which most runs end. Then it sleeps until the earliest
+ *    moment a step could be late, then until the deadline it finds. The helper wakes it only for a
+ *    deadline before that moment, and at the end.
  * 3. A watcher that finds the deadline passed (by a grace: what a hook waits for has, as a rule, the
  *    hook's own deadline, and then the hook returns a moment later) sets call.over: from then on the call and the run's
  *    memory are the helper's, the rest of the run the watcher's. It waits until no host function is
