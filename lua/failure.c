@@ -15,6 +15,9 @@ void failure_note_place(struct context *context)
     lua_Debug record;
 
     context->where[0] = '\0';
+    if (context->lua == NULL) { /* the state itself is being made */
+        return;
+    }
     for (int level = 0; level < LEVELS_MAX && lua_getstack(context->lua, level, &record); level++) {
         if (lua_getinfo(context->lua, "Sl", &record) && record.currentline > 0) {
             (void)snprintf(context->where, sizeof(context->where), "%s:%d: ", record.short_src,

@@ -99,7 +99,9 @@ static void fill(struct loaded *loaded, const struct loading *loading, const jso
     loaded->settings = json_deep_copy(settings);
     loaded->settled = true;
     for (size_t i = 0; loaded->files != NULL && i < loading->count; i++) {
-        loaded->files[i].path = strdup(loading->files[i].path);
+        const char *path = loading->files[i].path;
+
+        loaded->files[i].path = path != NULL ? strdup(path) : NULL;
         loaded->files[i].mark = loading->files[i].mark;
         loaded->settled = loaded->settled && source_settled(&loading->files[i].mark);
         loaded->count += loaded->files[i].path != NULL;
@@ -114,8 +116,10 @@ void loaded_keep(const struct loading *loading, const json_t *settings, const ch
     struct loaded *loaded;
 
     (void)pthread_mutex_lock(&cache.lock);
-    loaded = place_of(loading->files[0].path, true);
-    loaded_clear(loaded);
-    fill(loaded, loading, settings, told);
+    if (loading->files[0].path != NULL) {
+        loaded = place_of(loading->files[0].path, true);
+        loaded_clear(loaded);
+        fill(loaded, loading, settings, told);
+    }
     (void)pthread_mutex_unlock(&cache.lock);
 }

@@ -102,7 +102,8 @@ struct call_chunk {
     char data[];
 };
 
-char *call_alloc(struct banger_call *call, size_t size)
+/* NULL: it is more than a call may be given. */
+static char *arena_alloc(struct banger_call *call, size_t size)
 {
     struct call_arena *arena = &call->arena;
     if (size <= sizeof(arena->data) - arena->used) {
@@ -110,9 +111,15 @@ char *call_alloc(struct banger_call *call, size_t size)
         arena->used += size;
         return at;
     }
+    if (size > CALL_GIVEN_MAX - arena->given) {
+        (void)call_refuse(call, BANGER_EFULL, "%s was given %zu MiB already, and may have no more",
+                          call->what, CALL_GIVEN_MAX >> 20);
+        return NULL;
+    }
     struct call_chunk *chunk = xmalloc(sizeof(*chunk) + size);
     chunk->next = arena->chunks;
     arena->chunks = chunk;
+    arena->given += size;
     return chunk->data;
 }
 
@@ -124,12 +131,14 @@ void call_release(struct banger_call *call)
         free(chunk);
     }
     call->arena.used = 0;
+    call->arena.given = 0;
 }
 
 const char *call_keep(struct banger_call *call, const char *text)
 {
     size_t size = strlen(text) + 1;
-    return memcpy(call_alloc(call, size), text, size);
+    char *at = arena_alloc(call, size);
+    return at != NULL ? memcpy(at, text, size) : NULL;
 }
 
 const char *call_keep_json(struct banger_call *call, const json_t *json)

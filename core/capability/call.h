@@ -19,10 +19,16 @@
 #include "capability/scope.h"
 
 #define CALL_ARENA_INLINE 1024
+/* What a plugin may have the daemon keep: texts until its call returns, values for its VM's run, rows of the
+ * journal. More than any needs; without them an isolated plugin could fill the daemon's memory and its database. */
+#define CALL_GIVEN_MAX ((size_t)64 * 1024 * 1024)
+#define CALL_RUNTIME_MAX ((size_t)1024 * 1024)
+#define CALL_ROWS_MAX 1000
 #define CALL_LOG_MAX ((size_t)128 * 1024) /* twice of what a process may print in one call */
 
 struct call_arena {
     struct call_chunk *chunks; /* what did not fit `data` */
+    size_t given;              /* their bytes */
     size_t used;
     char data[CALL_ARENA_INLINE];
 };
@@ -84,8 +90,8 @@ int call_refuse(struct banger_call *call, enum banger_code code, const char *for
 /* Fails for a call that must change nothing; `function` is the host function's name. */
 int call_need_effects(struct banger_call *call, const char *function);
 
-char *call_alloc(struct banger_call *call, size_t size);
-const char *call_keep(struct banger_call *call, const char *text);        /* a copy */
+/* Copies that last until the hook returns. NULL: there are too many, which has been recorded as the failure. */
+const char *call_keep(struct banger_call *call, const char *text);
 const char *call_keep_json(struct banger_call *call, const json_t *json); /* as text */
 /* An argument as JSON; a new reference, or NULL with the failure recorded. */
 json_t *call_parse(struct banger_call *call, const char *what, const char *text);

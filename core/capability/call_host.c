@@ -51,7 +51,7 @@ int call_host_op(struct banger_call *call, const char *name, const char *args_js
     if (result != NULL) {
         *result = call_keep_json(call, answer);
     }
-    return 0;
+    return result == NULL || *result != NULL ? 0 : -1;
 }
 
 int64_t call_lease_number(struct banger_call *call, const char *pool, int64_t first, int64_t last)

@@ -57,7 +57,7 @@ const char *call_get_string(struct banger_call *call, const char *key, const cha
     if (!call_lock(call)) {
         return fallback;
     }
-    const char *found = fallback;
+    const char *found = NULL;
     const json_t *value = look_up(call, key);
     const char *failure = failure_of(call, key);
     if (failure != NULL) {
@@ -70,7 +70,7 @@ const char *call_get_string(struct banger_call *call, const char *key, const cha
         found = call_keep(call, text);
     }
     call_unlock(call);
-    return found;
+    return found != NULL ? found : fallback;
 }
 
 int64_t call_get_int(struct banger_call *call, const char *key, int64_t fallback)

@@ -38,6 +38,23 @@ static int parse_attrs(struct banger_call *call, const char *text, json_t **attr
     return call_refuse(call, BANGER_EINVALID, "the resource's attributes must be an object");
 }
 
+/* One more row; it says where there are too many. */
+static int64_t intend(const struct banger_call *call, const char *kind, const char *key,
+                      const json_t *attrs, banger_error *err)
+{
+    const struct scope *scope = call->scope;
+    const char *name = call->capability->plugin->name;
+    int64_t rows = 0;
+    if (journal_count(scope->store, vm_of(scope), name, &rows, err) < 0) {
+        return -1;
+    }
+    if (rows >= CALL_ROWS_MAX) {
+        return error_set(err, BANGER_EFULL, "it has %d resources already, and may have no more",
+                         CALL_ROWS_MAX);
+    }
+    return journal_intend(scope->store, vm_of(scope), name, kind, key, attrs, err);
+}
+
 int64_t call_resource_intend(struct banger_call *call, const char *kind, const char *key,
                              const char *attrs_json)
 {
@@ -48,10 +65,8 @@ int64_t call_resource_intend(struct banger_call *call, const char *kind, const c
     if (parse_attrs(call, attrs_json, &attrs) < 0 || journal_enter(call, "resource_intend") < 0) {
         return -1;
     }
-    const struct scope *scope = call->scope;
     banger_error problem = BANGER_ERROR_INIT;
-    int64_t id = journal_intend(scope->store, vm_of(scope), call->capability->plugin->name, kind,
-                                key, attrs, &problem);
+    int64_t id = intend(call, kind, key, attrs, &problem);
     call_leave(call);
     return id > 0 ? id : call_error(call, &problem);
 }

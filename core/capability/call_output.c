@@ -69,6 +69,24 @@ static bool is_key(const char *text, const char *allowed)
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
 
+/* Puts a value into the capability's own object; -1: it would be more than that may hold. With the scope's lock
+ * held. Takes the value. */
+static int keep_value(const struct banger_call *call, const char *key, json_t *value)
+{
+    const char *name = call->capability->plugin->name;
+    json_t *own = json_object_get(call->scope->runtime, name);
+    if (!json_is_object(own)) {
+        own = json_object();
+        (void)json_object_set_new(call->scope->runtime, name, own);
+    }
+    size_t held = json_dumpb(own, NULL, 0, 0) + json_dumpb(value, NULL, 0, JSON_ENCODE_ANY);
+    if (held > CALL_RUNTIME_MAX) {
+        json_decref(value);
+        return -1;
+    }
+    return json_object_set_new(own, key, value);
+}
+
 int call_set_json(struct banger_call *call, const char *key, const char *json)
 {
     if (call_need_effects(call, "set_json") < 0) {
@@ -87,15 +105,12 @@ int call_set_json(struct banger_call *call, const char *key, const char *json)
         json_decref(value);
         return -1;
     }
-    const char *name = call->capability->plugin->name;
-    json_t *own = json_object_get(call->scope->runtime, name);
-    if (!json_is_object(own)) {
-        own = json_object();
-        (void)json_object_set_new(call->scope->runtime, name, own);
-    }
-    (void)json_object_set_new(own, key, value);
+    int kept = keep_value(call, key, value);
     call_unlock(call);
-    return 0;
+    return kept == 0 ? 0
+                     : call_refuse(call, BANGER_EFULL,
+                                   "set_json: '%s' is more than the %zu KiB it may store", key,
+                                   CALL_RUNTIME_MAX >> 10);
 }
 
 int call_emit(struct banger_call *call, const char *name, const char *json)

@@ -138,7 +138,10 @@ int call_run(struct banger_call *call, const char *argv_json, const char **resul
         *result = call_keep_json(call, json);
     }
     process_result_free(&output);
-    return outcome == 0 ? 0 : call_error(call, &problem);
+    if (outcome < 0) {
+        return call_error(call, &problem);
+    }
+    return *result != NULL ? 0 : -1;
 }
 
 /* -- guest_exec ----------------------------------------------------------------------------------
@@ -175,7 +178,7 @@ int call_guest_exec(struct banger_call *call, const char *request_json, const ch
         return call_error(call, &problem);
     }
     *result = call_keep_json(call, answer);
-    return 0;
+    return *result != NULL ? 0 : -1;
 }
 
 /* -- guest_copy ----------------------------------------------------------------------------------

@@ -156,6 +156,20 @@ int journal_list(struct store *store, const char *vm_id, const char *owner,
     return read_list(&sql, list, err);
 }
 
+int journal_count(struct store *store, const char *vm_id, const char *owner, int64_t *count,
+                  banger_error *err)
+{
+    AUTO_SQL struct sql sql = sql_open(
+        store, SQL_READ, "SELECT count(*) FROM resources WHERE vm_id IS ?1 AND owner = ?2");
+    sql_bind_text(&sql, vm_id);
+    sql_bind_text(&sql, owner);
+    if (sql_step(&sql, err) <= 0) {
+        return -1;
+    }
+    *count = sql_column_int(&sql, 0);
+    return 0;
+}
+
 int journal_list_all(struct store *store, struct resource_list *list, banger_error *err)
 {
     AUTO_SQL struct sql sql =

@@ -45,6 +45,9 @@ int journal_gone(struct store *store, int64_t id, banger_error *err);
 /* Rows of one VM (NULL: those without one), newest first; of one owner, or of all (NULL). */
 int journal_list(struct store *store, const char *vm_id, const char *owner,
                  struct resource_list *list, banger_error *err);
+/* How many those of one owner are. */
+int journal_count(struct store *store, const char *vm_id, const char *owner, int64_t *count,
+                  banger_error *err);
 /* Every row, newest first: what a restart has to look at. */
 int journal_list_all(struct store *store, struct resource_list *list, banger_error *err);
 void resource_list_free(struct resource_list *list);

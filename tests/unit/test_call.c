@@ -236,8 +236,60 @@ static void results_live_as_long_as_the_hook(void **state)
     expect("same=1\nfirst=web\nlarge=5000\n");
 }
 
+#define HOARD 5000000 /* bytes: a dozen of these fit into what a call may be given */
+
+/* The call's own error says it; the hook goes on with its fallback. */
+static int hoard(const struct banger_host *host, struct banger_call *call)
+{
+    int given = 0;
+    while (given < 1000 && strcmp(host->get_string(call, "vm.large", "none"), "none") != 0) {
+        given++;
+    }
+    note_int("given", given);
+    note("error", host->get_string(call, "call.error", "-"));
+    note("short", host->get_string(call, "vm.name", "-")); /* what is in the arena itself */
+    return 0;
+}
+
+static void nobody_is_given_without_end(void **state)
+{
+    struct operation *operation = *state;
+    AUTO_FREE char *large = xcalloc(HOARD + 1, 1);
+    memset(large, 'x', HOARD);
+    scope_set_input(scope_of(operation), "vm.large", json_string(large));
+    run_as(operation, HOOK_PREPARE, hoard);
+    expect("given=13\nerror=prepare was given 64 MiB already, and may have no more\nshort=web\n");
+}
+
 /* -- Output --------------------------------------------------------------------------------------
  */
+
+/* A JSON text of so many bytes. */
+static char *text_of(size_t size)
+{
+    char *text = xcalloc(size + 1, 1);
+    memset(text, 'x', size);
+    text[0] = text[size - 1] = '"';
+    return text;
+}
+
+static int store_much(const struct banger_host *host, struct banger_call *call)
+{
+    AUTO_FREE char *half = text_of(600 * 1024);
+    note_int("half", host->set_json(call, "half", half));
+    note_int("other half", host->set_json(call, "other", half));
+    note("error", host->get_string(call, "call.error", "-"));
+    note_int("small", host->set_json(call, "small", "1"));
+    return 0;
+}
+
+static void runtime_has_an_end(void **state)
+{
+    struct operation *operation = *state;
+    run_as(operation, HOOK_PREPARE, store_much);
+    expect("half=0\nother half=-1\nerror=set_json: 'other' is more than the 1024 KiB it may store\n"
+           "small=0\n");
+}
 
 static int store_values(const struct banger_host *host, struct banger_call *call)
 {
@@ -571,6 +623,33 @@ static void resources_come_back_in_cleanup(void **state)
     assert_int_equal(dir_remove(folder, NULL), 0);
 }
 
+static int take_many(const struct banger_host *host, struct banger_call *call)
+{
+    int taken = 0;
+    while (taken < 2000 && host->resource_intend(call, "thing", "many", NULL) > 0) {
+        taken++;
+    }
+    note_int("taken", taken);
+    note("error", host->get_string(call, "call.error", "-"));
+    return 0;
+}
+
+static void rows_have_an_end(void **state)
+{
+    struct operation *operation = *state;
+    char folder[] = "/tmp/banger-call-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    struct store *store = open_store(folder);
+    static const struct banger_hooks hooks = {.size = sizeof(hooks), .prepare = take_many};
+    struct capability *greedy = add(operation->registry, "greedy", &hooks);
+    struct scope *start = scope_for(operation->registry, store, VM_ID, NULL);
+    assert_int_equal(dispatch_hook_of(start, greedy, HOOK_PREPARE, NULL), 0);
+    scope_unref(start);
+    expect("taken=1000\nerror=it has 1000 resources already, and may have no more\n");
+    store_close(store);
+    assert_int_equal(dir_remove(folder, NULL), 0);
+}
+
 static int contribute_nonsense(const struct banger_host *host, struct banger_call *call)
 {
     return host->contribute(call, "vcpu", "\"many\"");
@@ -608,7 +687,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(getters_find_what_is_there),
         TEST(results_live_as_long_as_the_hook),
+        TEST(nobody_is_given_without_end),
         TEST(runtime_is_visible_to_all),
+        TEST(runtime_has_an_end),
         TEST(contributions_reach_the_machine),
         TEST(contributions_have_their_hook),
         TEST(pure_hooks_change_nothing),
@@ -620,6 +701,7 @@ int main(void)
         TEST(copies_into_the_guest),
         TEST(what_is_not_offered_says_so),
         TEST(resources_come_back_in_cleanup),
+        TEST(rows_have_an_end),
         TEST(only_a_plugin_says_what_is_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
