@@ -14,21 +14,21 @@ local function file_of(vm)
 end
 
 -- JSON is YAML, and Ansible reads files in a folder by their endings.
-local function inventory_of(vm, address)
+local function inventory_of(vm, labels, address)
   local variables = { ansible_host = address, ansible_user = banger.config.user, banger_id = vm.id }
   local host = { [vm.name] = variables }
   local inventory = { banger = { hosts = host } }
-  for key, value in pairs(vm.labels) do
+  for key, value in pairs(labels) do
     local group = ("%s_%s"):format(key, value):gsub("[^%w_]", "_") -- what a group's name may have
     inventory[group] = { hosts = { [vm.name] = {} } }
   end
   return banger.json.encode(inventory)
 end
 
-local function write(vm)
+local function write(vm, labels)
   local address = banger.runtime.get("address", "bridge")
   if address then
-    banger.host.write(file_of(vm), inventory_of(vm, address))
+    banger.host.write(file_of(vm), inventory_of(vm, labels, address))
   end
 end
 
@@ -42,13 +42,19 @@ return {
 
   postStart = function(vm)
     banger.resource.hold("file", file_of(vm), nil, function()
-      write(vm)
+      write(vm, vm.labels)
     end)
   end,
 
-  -- A label may have been changed, or somebody may have emptied the folder.
-  configure = write,
-  reconciled = write,
+  -- A label may have been changed: vm.labels are those of before, change.labels all of after.
+  configure = function(vm, change)
+    write(vm, change.labels or vm.labels)
+  end,
+
+  -- Somebody may have emptied the folder, or a change has failed and is taken back.
+  reconciled = function(vm)
+    write(vm, vm.labels)
+  end,
 
   cleanup = function(vm)
     for row in banger.resource.rows("file") do

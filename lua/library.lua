@@ -28,7 +28,7 @@
 ---@field contributeMachineConfig? fun(vm: banger.VM, machine: banger.Machine): any say what the machine needs; pure
 ---@field postStart? fun(vm: banger.VM): any the guest's agent answers
 ---@field cleanup? fun(vm: banger.VM): any hand everything back; also after a failed start, and before every one
----@field configure? fun(vm: banger.VM, change: table<string, any>): any `banger vm set` on a running VM
+---@field configure? fun(vm: banger.VM, change: table<string, any>): any `banger vm set` on a running VM; vm is as before, `change` has the new values, of labels all
 ---@field deleted? fun(vm: banger.VM): any the VM's record is about to go
 ---@field reconciled? fun(vm: banger.VM): any the daemon has come back and found the VM running
 

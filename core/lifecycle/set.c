@@ -65,12 +65,25 @@ static int grow_disk(struct operation *op, banger_error *err)
                              RESIZE_TIMEOUT_MS, err);
 }
 
+/* What `vm.*` will be where the request changes it. Of labels it names only those that change, and a null
+ * takes one away: capabilities are told all that the VM has from now on, as `vm.labels` will be. */
+static json_t *new_values(const struct operation *op)
+{
+    json_t *values = json_object();
+    const char *key = NULL;
+    json_t *change = NULL;
+    json_object_foreach ((json_t *)op->changes, key, change) {
+        (void)json_object_set_new(values, key, json_deep_copy(json_object_get(op->vm.spec, key)));
+    }
+    return values;
+}
+
 static int tell_capabilities(struct operation *op, banger_error *err)
 {
     if (!live_is_running(op->engine, op->vm.id)) {
         return 0;
     }
-    scope_set_input(op->scope, "change", json_deep_copy(op->changes));
+    scope_set_input(op->scope, "change", new_values(op));
     return dispatch_hook(op->scope, HOOK_CONFIGURE, err);
 }
 

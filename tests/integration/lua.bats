@@ -221,6 +221,35 @@ server.serve_forever()' "$seen" >"$BATS_TEST_TMPDIR/port" 3>&- &
   grep -q "^POST /hook {.*start of web failed: .*no luck" "$seen"
 }
 
+# inventory_groups: what the example ansible has written of `web`.
+inventory_groups() {
+  json '{group: sorted(data[group]["hosts"]) for group in sorted(data)}' <"$BATS_TEST_TMPDIR/inventory/web.json"
+}
+
+@test "lua: the example ansible follows a VM's labels" {
+  unshare --net true 2>/dev/null || skip "network namespaces need root here"
+  [ -c /dev/net/tun ] || skip "there are no TAP devices here"
+  mkdir -m 755 "$BATS_TEST_TMPDIR/inventory"
+  cp "$repo/hooks/ansible.lua" "$BANGER_HOME/hooks.d/"
+  site "lua = { write_dirs = { '$BATS_TEST_TMPDIR/inventory' } }, ansible = { folder = '$BATS_TEST_TMPDIR/inventory' }"
+  unshare --net banger ps # the bridge is in the daemon's network namespace, and goes with it
+  banger vm delete web
+  banger vm create --name web --label stub=run --network bridge
+  run -0 banger vm start web
+  is "$(json 'data["banger"]["hosts"]["web"]["ansible_host"]' <"$BATS_TEST_TMPDIR/inventory/web.json")" 172.16.0.2
+  is "$(inventory_groups)" "{'banger': ['web'], 'stub_run': ['web']}"
+  banger vm set web --label tier=lab.1
+  is "$(inventory_groups)" "{'banger': ['web'], 'stub_run': ['web'], 'tier_lab_1': ['web']}"
+  banger vm set web --label tier=prod --no-label stub
+  is "$(inventory_groups)" "{'banger': ['web'], 'tier_prod': ['web']}"
+  hook fails <<<'return { after = "ansible", configure = function() error("no luck") end }'
+  run -1 banger vm set web --label tier=lost
+  is "$(inventory_groups)" "{'banger': ['web'], 'tier_prod': ['web']}"
+  banger vm stop web
+  is "$(ls "$BATS_TEST_TMPDIR/inventory")" ""
+  banger daemon stop
+}
+
 @test "lua: in the daemon itself, where the site says so" {
   hook site <<<'return { prepare = function(vm) assert(banger.self.name == "site") end }'
   cp "$repo/tests/fixtures/hostile/infinite-loop.lua" "$BANGER_HOME/hooks.d/"

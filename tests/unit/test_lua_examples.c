@@ -232,10 +232,37 @@ static void limits(void **state)
 
 /* -- ansible --------------------------------------------------------------------------------------- */
 
+/* What Ansible reads of the VM: its address, and `groups`, the labels as groups. */
+static void ansible_file_has(const char *groups)
+{
+    json_t *inventory = json_loads(temp_dir_read(&home, "inventory/web.json"), 0, NULL);
+    char expected[512];
+
+    (void)snprintf(expected, sizeof(expected),
+                   "{\"banger\":{\"hosts\":{\"web\":{\"ansible_host\":\"172.16.0.2\","
+                   "\"ansible_user\":\"root\",\"banger_id\":\"" VM_ID "\"}}}%s}",
+                   groups);
+    as_text(inventory, expected);
+    json_decref(inventory);
+}
+
+static void ansible_follows_labels(void)
+{
+    call_well("configure"); /* something else has changed */
+    ansible_file_has(",\"role_front\":{\"hosts\":{\"web\":{}}}");
+    fake_host_set(fake, "change.labels", json_pack("{s:s, s:s}", "role", "back", "env", "lab"));
+    call_well("configure");
+    ansible_file_has(
+        ",\"env_lab\":{\"hosts\":{\"web\":{}}},\"role_back\":{\"hosts\":{\"web\":{}}}");
+    fake_host_set(fake, "change.labels", json_object()); /* the last one is taken away */
+    call_well("configure");
+    ansible_file_has("");
+    call_well("reconciled"); /* it has failed later on, and is taken back */
+    ansible_file_has(",\"role_front\":{\"hosts\":{\"web\":{}}}");
+}
+
 static void ansible(void **state)
 {
-    json_t *inventory;
-
     (void)state;
     assert_int_equal(mkdir(temp_dir_at(&home, "inventory"), 0755), 0);
     fake_host_set(fake, "config.write_dirs", json_pack("[s]", temp_dir_at(&home, "inventory")));
@@ -246,15 +273,10 @@ static void ansible(void **state)
     call_well("cleanup");
     fake_host_set(fake, "runtime.bridge.address", json_string("172.16.0.2"));
     call_well("postStart");
-    inventory = json_loads(temp_dir_read(&home, "inventory/web.json"), 0, NULL);
-    as_text(inventory,
-            "{\"banger\":{\"hosts\":{\"web\":{\"ansible_host\":\"172.16.0.2\",\"ansible_user\":"
-            "\"root\",\"banger_id\":\"" VM_ID "\"}}},\"role_front\":{\"hosts\":{\"web\":{}}}}");
-    json_decref(inventory);
+    ansible_file_has(",\"role_front\":{\"hosts\":{\"web\":{}}}");
     assert_int_equal(unlink(temp_dir_at(&home, "inventory/web.json")), 0);
     call_well("reconciled");
-    assert_true(temp_dir_has(&home, "inventory/web.json"));
-    call_well("configure");
+    ansible_follows_labels();
     call_well("cleanup");
     assert_false(temp_dir_has(&home, "inventory/web.json"));
     assert_int_equal(json_array_size(fake_host_resources(fake)), 0);
