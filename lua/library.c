@@ -31,7 +31,20 @@ static int progress(lua_State *lua)
     return 0;
 }
 
-/* banger.host_op(name, args): one of the host operations of plugins.md. */
+static bool is_empty(lua_State *lua, int index)
+{
+    bool empty;
+
+    lua_pushnil(lua);
+    empty = lua_next(lua, index) == 0;
+    if (!empty) {
+        lua_pop(lua, 2);
+    }
+    return empty;
+}
+
+/* banger.host_op(name, args): one of the host operations of plugins.md. Within its arguments there are lists that
+ * may be empty, and no such objects. */
 static int host_op(lua_State *lua)
 {
     const struct context *context = context_of(lua);
@@ -45,7 +58,8 @@ static int host_op(lua_State *lua)
         lua_createtable(lua, 0, 0);
         lua_replace(lua, 2);
     }
-    args = value_push_text(lua, 2, false, "banger.host_op");
+    luaL_checktype(lua, 2, LUA_TTABLE);
+    args = value_push_text(lua, 2, !is_empty(lua, 2), "banger.host_op");
     if (context->host->host_op(context->call, name, args, &result) < 0) {
         return context_host_failed(lua, name);
     }

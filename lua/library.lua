@@ -134,7 +134,8 @@ banger = {}
 ---@param hint? string what can be done about it
 function banger.fail(message, hint) end
 
----One of the host operations of share/doc/plugins.md. In pure hooks only those that ask.
+---One of the host operations of share/doc/plugins.md. In pure hooks only those that ask. An empty table within `args`
+---is a list: ("publish.set", { bridge = b, address = a, ports = {} }) takes all ports back.
 ---@param name string
 ---@param args? table
 ---@return table
@@ -208,9 +209,13 @@ banger.json = {}
 function banger.json.decode(text) end
 
 ---@param value any
----@param empty_is_list? boolean {} is an object unless said
+---@param empty_is_list? boolean {} is an object unless said; what banger.json.list made is a list anyway
 ---@return string
 function banger.json.encode(value, empty_is_list) end
+
+---A new, empty table that is a list wherever it becomes JSON, also when nothing is put into it.
+---@return any[]
+function banger.json.list() end
 
 ---What stands for null in a list; in an object it is nil.
 ---@return any

@@ -83,6 +83,12 @@ static int json_decode(lua_State *lua)
     return 1;
 }
 
+static int json_list(lua_State *lua)
+{
+    value_push_list(lua);
+    return 1;
+}
+
 static int json_null_value(lua_State *lua)
 {
     value_push_null(lua);
@@ -92,6 +98,7 @@ static int json_null_value(lua_State *lua)
 static const luaL_Reg json_functions[] = {
     {"encode", json_encode},
     {"decode", json_decode},
+    {"list", json_list},
     {"null", json_null_value},
     {NULL, NULL},
 };

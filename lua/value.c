@@ -30,6 +30,35 @@ void value_push_null(lua_State *lua)
     lua_pushlightuserdata(lua, (void *)&null_mark);
 }
 
+/* Of the metatable of those that are marked, in the registry: a key that needs no memory either. */
+static const char list_mark;
+
+void value_push_list(lua_State *lua)
+{
+    lua_newtable(lua);
+    if (lua_rawgetp(lua, LUA_REGISTRYINDEX, &list_mark) != LUA_TTABLE) {
+        lua_pop(lua, 1);
+        lua_createtable(lua, 0, 1);
+        lua_pushboolean(lua, 0); /* no script gets at it: a finalizer could be put there */
+        lua_setfield(lua, -2, "__metatable");
+        lua_pushvalue(lua, -1);
+        lua_rawsetp(lua, LUA_REGISTRYINDEX, &list_mark);
+    }
+    (void)lua_setmetatable(lua, -2);
+}
+
+static bool is_marked_list(lua_State *lua)
+{
+    bool marked = lua_getmetatable(lua, -1) != 0;
+
+    if (marked) {
+        (void)lua_rawgetp(lua, LUA_REGISTRYINDEX, &list_mark);
+        marked = lua_rawequal(lua, -1, -2);
+        lua_pop(lua, 2);
+    }
+    return marked;
+}
+
 /* -- Lua to JSON ----------------------------------------------------------------------------------- */
 
 static const char no_memory[] = "there is no memory for it";
@@ -111,7 +140,7 @@ static bool is_sequence(const struct walk *walk)
         }
         count++;
     }
-    return count == length && (count > 0 || walk->empty_is_list);
+    return count == length && (count > 0 || walk->empty_is_list || is_marked_list(lua));
 }
 
 static json_t *walk_sequence(struct walk *walk)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Lua's values as JSON and back. A table with the keys 1 to n is a list, one with names an object, an empty
- * one whatever the caller says. null is nil within objects and `banger.json.null` within lists.
+ * one whatever the caller says, unless it is marked as a list. null is nil within objects and `banger.json.null` within lists.
  */
 #ifndef LUA_VALUE_H
 #define LUA_VALUE_H
@@ -26,6 +26,8 @@ void value_push(lua_State *lua, const json_t *json);
 /* Pushes what JSON text says; raises an error that begins with `what`. */
 void value_push_parsed(lua_State *lua, const char *text, size_t length, const char *what);
 
+/* Pushes an empty table that is a list for whoever converts it. */
+void value_push_list(lua_State *lua);
 /* Pushes the one value that stands for null. */
 void value_push_null(lua_State *lua);
 

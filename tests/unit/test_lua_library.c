@@ -59,6 +59,9 @@ static void json_both_ways(void **state)
         "local j = banger.json\n"
         "assert(j.encode({ a = { 1, 2.5, 'x', true } }) == '{\"a\":[1,2.5,\"x\",true]}')\n"
         "assert(j.encode({}) == '{}' and j.encode({}, true) == '[]' and j.encode('x') == '\"x\"')\n"
+        "local l = j.list() assert(j.encode({ a = l, b = {} }):find('\"a\":%[%]'))\n"
+        "assert(not getmetatable(l)) l[1] = 'x' assert(#l == 1 and j.encode(l) == '[\"x\"]')\n"
+        "assert(j.encode(j.list()) == '[]' and j.encode(setmetatable({}, {})) == '{}')\n"
         "assert(j.encode({ 1, j.null(), 2 }) == '[1,null,2]')\n"
         "local t = j.decode('{\"a\": [1, null, 2], \"b\": null, \"c\": {\"d\": 1.5}}')\n"
         "assert(#t.a == 3 and t.a[2] == j.null() and t.b == nil and t.c.d == 1.5)\n"
@@ -377,6 +380,12 @@ static void only_allowed_places_are_written(void **state)
 
 static json_t *answer_as_operator(const char *name, const json_t *args)
 {
+    const json_t *ports = json_object_get(args, "ports");
+
+    if (strcmp(name, "publish.set") == 0) {
+        return json_pack("{s:b, s:i}", "list", (int)json_is_array(ports), "count",
+                         (int)json_array_size(ports));
+    }
     return strcmp(name, "nat.check") == 0 ? json_pack("{s:O}", "asked", args) : NULL;
 }
 
@@ -386,6 +395,11 @@ static void operations_of_the_host(void **state)
     fake_host_set_operator(fake, answer_as_operator);
     run_well("assert(banger.host_op('nat.check', { uplink = 'auto' }).asked.uplink == 'auto')\n"
              "assert(next(banger.host_op('nat.check').asked) == nil)");
+    run_well("for count, ports in pairs{ [0] = {}, [1] = { { proto = 'tcp' } } } do\n"
+             "  local answer = banger.host_op('publish.set', { bridge = 'b', ports = ports })\n"
+             "  assert(answer.list and answer.count == count)\n"
+             "end");
+    run_badly("banger.host_op('nat.check', 'uplink')", "table expected, got string");
     run_badly("banger.host_op('nat.on', {})", "nat.on: nat.on fails");
     assert_int_equal(fake_host_code(fake), BANGER_EBUSY);
 }
