@@ -168,6 +168,14 @@ END
   has "did you mean 'count'"
 }
 
+@test "kit: plugin check of a plugin with newer headers says what it will not find here" {
+  run -0 --separate-stderr banger plugin check --json "$BANGER_BUILD/tests/plugins/newer_struct.so"
+  is "$(json "[(c['status'], c['name']) for c in data['checks']]" <<<"$output")" \
+    "[('pass', 'file'), ('pass', 'load'), ('warn', 'abi'), ('warn', 'descriptor'), ('pass', 'configuration'), ('pass', 'cleanup')]"
+  has "what came later it will not find here"
+  has "newer-struct has no version, no summary or no license"
+}
+
 @test "kit: a plugin that was built with the first headers loads and works" {
   gcc -std=c11 -Wall -Werror -fPIC -shared -I"$repo/tests/fixtures/abi-1.0" "$repo/tests/fixtures/abi-1.0/oldest.c" \
     -ljansson -o "$BANGER_HOME/plugins/oldest.so"
@@ -215,7 +223,7 @@ END
   run ! grep FAILED <<<"$output"
   mkdir "$BATS_TEST_TMPDIR/textfile"
   run -0 banger plugin check --set folder="$BATS_TEST_TMPDIR/textfile" prometheus-textfile/prometheus-textfile.so
-  has "cleanup              works a second time"
+  has "cleanup              works where nothing was prepared, after a run, and a second time"
   is "$(ls -A textfile | tr '\n' ' ')" ".banger.lock banger.prom "
   make -s -C prometheus-textfile install
   with_plugins
