@@ -323,7 +323,7 @@ static void use_fixture(const char *name)
     write_script(name, text);
 }
 
-/* Those that no process has to be ended for; tests/integration/hostile_lua.bats has all of them. */
+/* Those that no process has to be ended for; tests/integration/lua.bats has all of them. */
 static void hostile_scripts_end(void **state)
 {
     static const struct {
