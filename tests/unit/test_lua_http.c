@@ -81,6 +81,9 @@ static void by_a_unix_socket(void **state)
     http_peer_stop(&other);
 }
 
+/* The peer has one answer a connection: who follows a redirect must not take the old one for the next. */
+#define CLOSES "Connection: close\r\n"
+
 static void what_is_refused(void **state)
 {
     char answer[256];
@@ -117,10 +120,10 @@ static void what_is_refused(void **state)
     http_peer_answer(
         &peer, "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n");
     run_badly("banger.http.request{ url = banger.config.url }", "Protocol \"file\" not supported");
-    (void)snprintf(
-        answer, sizeof(answer),
-        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n",
-        peer.port);
+    (void)snprintf(answer, sizeof(answer),
+                   "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\n" CLOSES
+                   "Content-Length: 0\r\n\r\n",
+                   peer.port);
     http_peer_answer(&peer, answer);
     run_badly("banger.http.request{ url = banger.config.url }", "Maximum (5) redirects followed");
 }
@@ -134,10 +137,10 @@ static void what_is_given_along_is_not_redirected(void **state)
     (void)state;
     http_peer_start(&other, NULL);
     http_peer_answer(&other, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nelse");
-    (void)snprintf(
-        answer, sizeof(answer),
-        "HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:%d/y\r\nContent-Length: 0\r\n\r\n",
-        other.port);
+    (void)snprintf(answer, sizeof(answer),
+                   "HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:%d/y\r\n" CLOSES
+                   "Content-Length: 0\r\n\r\n",
+                   other.port);
     http_peer_answer(&peer, answer);
     run_well("local a = banger.http.request{ url = banger.config.url, headers = { ['X-Token'] = "
              "'t' } }\n"
