@@ -50,6 +50,22 @@ class Comparing(unittest.TestCase):
         self.assertEqual(inventory.unheld(prepared, prepared, found(), ("run",)), [])
         self.assertEqual(inventory.unheld(found(run=[TAP]), prepared, found(), ("run",)), [f"+ {TAP}"])
 
+    def test_what_no_row_can_release_is_not_held(self):
+        rows = [f"journal core {kind} key held" for kind in ("process", "tap", "nat", "publish", "dir", "staging")]
+        for part, line in (("kept", "image extra"), ("kept", "kernel extra"), ("kept", "pin probe.vm"),
+                           ("kept", "VM probe running"), ("kept", "lease bridge address 2"),
+                           ("kept", "file state/vms/ID/rootfs.img of 1 bytes"), ("run", "udp 127.0.0.1:5353")):
+            left = found(run=rows)
+            left[part] = left[part] + [line]
+            self.assertEqual(inventory.unheld(left, left, found(), ALL), [f"+ {line}"])
+
+    def test_what_is_served_is_held_with_the_network_only(self):
+        process = "journal core process /bin/vmm held"
+        for line in ("probe.vm is 172.16.0.2", "tcp 127.0.0.1:8080", "ip_forward 1", "file run/ip_forward.found"):
+            for row, wrong in (("journal nat nat 172.16.0.2 held", []), (process, [f"+ {line}"])):
+                left = found(run=[row, line])
+                self.assertEqual(inventory.unheld(left, left, found(run=["ip_forward 0"]), ("run",)), wrong)
+
     def test_a_stranger_is_not_held(self):
         rows = ["journal bridge tap tap-fc-SHORT held"]
         self.assertTrue(inventory.unheld(found(run=[TAP, *rows]), found(run=rows), found(), ("run",)))
