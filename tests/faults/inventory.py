@@ -85,6 +85,15 @@ def unserved(found, before, parts):
     return [line for line in differences(found, before, parts) if not SERVED.match(line)]
 
 
+def misrecorded(found):
+    """A record that says of its VMM what is not so, in a line: none, or the one that says so. A zombie has ended."""
+    runs = any(line.startswith("process ") and not line.endswith("(zombie)") for line in found["run"])
+    records = [line for line in found["kept"] if line.startswith("VM ")]
+    if runs == ("VM probe running" in records):
+        return []
+    return [f"the record's state is not what is: {', '.join(records) or 'no VM'} with {'a' if runs else 'no'} VMM"]
+
+
 def warm_taps(found):
     return sum(line.startswith("link POOL ") for line in found["shared"])
 

@@ -73,6 +73,14 @@ class Comparing(unittest.TestCase):
     def test_what_is_lost_is_not_held(self):
         self.assertTrue(inventory.unheld(found(), found(), found(kept=["image image"]), ("kept",)))
 
+    def test_a_record_that_is_not_true(self):
+        for vmm, state, good in (("process stub-vmm", "running", True), ("process stub-vmm", "stopped", False),
+                                 ("process stub-vmm (zombie)", "running", False), ("", "running", False),
+                                 ("process stub-vmm (zombie)", "stopped", True), ("", "error", True)):
+            lines = inventory.misrecorded(found(run=[vmm], kept=[f"VM probe {state}"]))
+            self.assertEqual(lines == [], good, (vmm, state, lines))
+        self.assertTrue(inventory.misrecorded(found(run=["process stub-vmm"])))
+
     def test_warm_taps_are_counted(self):
         self.assertEqual(inventory.warm_taps(found(shared=["link POOL of br-fc a:pool "] * 3)), 3)
         self.assertEqual(inventory.differences(found(shared=["link POOL of br-fc a:pool "]), found(), ALL), [])
