@@ -30,6 +30,11 @@ class Operation:
     from_nothing = False  # no bridge, no table and no warm TAP is there at first
     network = None  # the one that it needs
 
+    @classmethod
+    def error_at(cls, place):
+        """What may be there after a failure at that place."""
+        return cls.error
+
     @staticmethod
     def prepare(home):
         pass
@@ -226,9 +231,16 @@ class RemoveNetwork(Operation):
 
 
 class TakeUp(Operation):
-    """The daemon's own start, with a VM that runs: it goes on, whatever becomes of the daemon."""
-    kill, error = ("before",), ("before", "unserved")
+    """The daemon's own start, with a VM that runs: it goes on, whatever becomes of the daemon. A capability that fails
+    is asked a second time, and then serves all; where nobody is asked at all, none can (core/lifecycle/reconcile.c)."""
+    kill, error = ("before",), ("before",)
     own_start = True
+    asks_nobody = ("reconcile:vm", "reconcile:adopted")
+
+    @classmethod
+    def error_at(cls, place):
+        return ("unserved",) if place in cls.asks_nobody else cls.error
+
     prepare = staticmethod(create_and_start)
 
     @staticmethod
@@ -245,6 +257,7 @@ class TakeUp(Operation):
 class CleanUp(TakeUp):
     """The daemon's own start, with a VM whose VMM has ended meanwhile."""
     kill, error = ("none",), ("none", "held")
+    asks_nobody = ()
 
     @staticmethod
     def settle(home):

@@ -188,7 +188,7 @@ class Rounds:
         if said == "done" and target.place in LOG_ONLY and not self.operation.own_start:
             self.expect_equal("after", "though only the log failed")
         else:
-            self.expect_one(self.operation.error, "after the failure")
+            self.expect_one(self.operation.error_at(target.place), "after the failure")
 
     def after_delay(self, target):
         said = self.strike(target, "delay")
