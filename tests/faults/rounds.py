@@ -128,8 +128,8 @@ class Rounds:
             raise Left(f"{when} it is none of {', '.join(names)}: " + "; ".join(min(differences, key=len)))
 
     def compare(self, found, name, parts):
-        """Where what is kept is not asked of, the record's state is all the same: it must be that of the VMM. Of what is
-        held it may be "error", with a VMM that nothing ends."""
+        """Where what is kept is not asked of, the record's state is all the same: it must be that of the VMM. Of what
+        is held it may be "error", with a VMM that nothing ends."""
         if name == "held":
             clean = self.wanted["after" if self.operation.whole else "none"]
             return inventory.unheld(found, self.wanted["prepared"], clean, parts)

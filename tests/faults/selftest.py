@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 sys.dont_write_bytecode = True
 import inventory  # noqa: E402
+import worker  # noqa: E402
 
 ALL = ("run", "shared", "kept")
 TAP = "link tap-fc-SHORT of br-fc banger:I:ID "
@@ -94,6 +95,16 @@ class Comparing(unittest.TestCase):
         before = found(run=["probe.vm is 172.16.0.2", "tcp 127.0.0.1:8080", TAP])
         self.assertEqual(inventory.unserved(found(run=[TAP]), before, ("run",)), [])
         self.assertEqual(inventory.unserved(found(), before, ("run",)), [f"- {TAP}"])
+
+
+class Seeing(unittest.TestCase):
+    def test_what_is_not_seen_of_a_running_vm_is_said(self):
+        for stack, starts in worker.SEEN.items():
+            worker.expect_seen(stack, found(run=[f"{start}x" for start in starts]))
+            for missing in starts:
+                lines = [f"{start}x" for start in starts if start != missing]
+                with self.assertRaisesRegex(RuntimeError, missing.strip()):
+                    worker.expect_seen(stack, found(run=lines))
 
 
 if __name__ == "__main__":
