@@ -16,6 +16,11 @@ A place of `set` and `create` alone is in focus everywhere: there are few, and o
 another one."""
 import re
 
+# What no operation of the matrix passes, and why:
+NOT_HERE = re.compile(r"(tap\.lend:"  # only Firecracker's jail has a TAP of another user
+                      r"|snapshot\.status:"  # `health` alone asks, from a thread of its own; it acquires nothing
+                      r")")
+
 RARELY, SELDOM = 16, 4
 COMPOSED = ("run", "restart")
 # On the slow stacks: they pass the places of a start or a stop once more.
@@ -71,7 +76,8 @@ def on_slow(mode, rows, stack, operation):
         rows = rows[::SELDOM]
     if operation in REPEATING:
         return [row for row, its in in_turn(rows, idle) if its == mode]
-    return [row for row in rows if mode in row.acts and mode == "error" or mode == "kill" and row not in idle]
+    return [row for row in rows
+            if (mode == "error" and mode in row.acts) or (mode == "kill" and row not in idle)]
 
 
 def on_stub(mode, rows, operation):
@@ -98,8 +104,3 @@ def pairs(reconciles, stack, operation, full):
             yield from ((target, row) for row in rows)
         elif rows:
             yield target, rows[i % len(rows)]
-
-# What no operation of the matrix passes, and why:
-NOT_HERE = re.compile(r"(tap\.lend:"  # only Firecracker's jail has a TAP of another user
-                      r"|snapshot\.status:"  # `health` alone asks, from a thread of its own; it acquires nothing
-                      r")")

@@ -16,10 +16,10 @@ from host import Killed
 from operations import clear, create_and_start
 
 MODES = ("kill", "again", "error", "enospc", "delay")
-# What is written there is told to people, and nothing is decided by it: the operation goes on.
 TEXT = 1500  # letters of what is told about a round
 SETTLED_S = 10
 WARM = 2  # TAPs that wait for a VM: twice `pool` of host.py's configuration
+# What is written there is told to people, and nothing is decided by it: the operation goes on.
 LOG_ONLY = ("oplog.begin:before", "oplog.end:before", "reconcile:begin")
 
 
