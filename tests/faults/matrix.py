@@ -94,6 +94,7 @@ class Matrix:
         self.lock = threading.Lock()
         self.rows = []  # what workers print
         self.skipped = set()  # stacks that cannot be had here
+        self.unplayed = 0  # operations that were not, or not to their end
         self.ends = {}  # of each worker that runs, what ends it
         self.tap = Tap(sum(len(names) for _, names in jobs) + (not sys.argv[1:]))
 
@@ -129,6 +130,7 @@ class Matrix:
         wrong = [text for row in rows for text in row["wrong"]]
         with self.lock:
             self.rows += rows
+            self.unplayed += bool(early)
         self.tap.say(rows and not wrong and not early, f"faults: {stack} {name}: {counts or 'nothing'}", wrong + early)
 
     def end(self, number, _frame):
@@ -146,14 +148,18 @@ class Matrix:
                 stack, names = self.jobs.pop(0)
             reason = why_not(stack)
             if STACKS[stack].guests and no_guests:
-                for name in names:
-                    self.tap.say(False, f"faults: {stack} {name}: no guests", no_guests)
+                self.leave_out(False, stack, names, ": no guests", no_guests)
             elif reason:
                 self.skipped.add(stack)
-                for name in names:
-                    self.tap.say(True, f"faults: {stack} {name} # skip {reason}")
+                self.leave_out(True, stack, names, f" # skip {reason}", [])
             else:
                 self.play(stack, names, homes[STACKS[stack].guests])
+
+    def leave_out(self, good, stack, names, why, comments):
+        with self.lock:
+            self.unplayed += len(names)
+        for name in names:
+            self.tap.say(good, f"faults: {stack} {name}{why}", comments)
 
 
 ACTS = {"kill": "kill", "again": "kill", "error": "error"}  # of a mode, what each place is struck with once at least
@@ -164,6 +170,12 @@ def listed():
     told = subprocess.run([f"{BUILD}/bin/bangerd", "--failpoints"], check=True, capture_output=True, text=True).stdout
     rows = [line.split()[1:] for line in told.splitlines()]
     return {(place, act) for place, *acts in rows for act in acts if act in ACTS.values()}
+
+
+def processors_s():
+    """Of all that was started and has ended: what else the machine does, or how long one waits, is not in it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def judge_all(matrix):
@@ -188,6 +200,14 @@ def print_table(rows):
                 places = set().union(*(row["places"] for row in of))
                 print(f"# {stack:12} {name:16} {len(places):6} {sum(row['runs'] for row in of):5} "
                       f"{sum(len(row['wrong']) for row in of):5} {sum(row['seconds'] for row in of):7.1f}")
+
+
+def closing(matrix):
+    """A worker that has died found nothing any more: that is no count of 0."""
+    struck = {place for row in matrix.rows for place in row["places"]}
+    return (f"{len(struck)} failpoints, {sum(row['runs'] for row in matrix.rows)} runs, "
+            f"{sum(len(row['wrong']) for row in matrix.rows)} leaks"
+            + (f", {matrix.unplayed} operations not played to their end" if matrix.unplayed else ""))
 
 
 def all_jobs():
@@ -215,16 +235,13 @@ def main():
             thread.start()
         for thread in threads:
             thread.join()
-    struck = {place for row in matrix.rows for place in row["places"]}
     print_table(matrix.rows)
     if not sys.argv[1:]:  # a part of it strikes a part of them
         judge_all(matrix)
     seconds = time.monotonic() - began
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"# {seconds:.0f} s, {used.ru_utime + used.ru_stime:.0f} s of processors' time"
+    print(f"# {seconds:.0f} s, {processors_s():.0f} s of processors' time"
           + (f"; more than the {BUDGET_S} s that a run may take" if seconds > BUDGET_S and not FULL else ""))
-    print(f"{len(struck)} failpoints, {sum(row['runs'] for row in matrix.rows)} runs, "
-          f"{sum(len(row['wrong']) for row in matrix.rows)} leaks")
+    print(closing(matrix))
     return 1 if matrix.tap.failed else 0
 
 
