@@ -162,7 +162,8 @@ class Matrix:
             self.tap.say(good, f"faults: {stack} {name}{why}", comments)
 
 
-ACTS = {"kill": "kill", "again": "kill", "error": "error"}  # of a mode, what each place is struck with once at least
+# Of a mode, what each place that can have it is struck with once at least.
+ACTS = {"kill": "kill", "again": "kill", "error": "error", "enospc": "enospc"}
 
 
 def listed():
@@ -182,7 +183,7 @@ def judge_all(matrix):
     """Over all stacks: nothing that the build lists is left out without a reason."""
     struck = {(place, ACTS[row["mode"]]) for row in matrix.rows if row["mode"] in ACTS for place in row["places"]}
     missed = sorted(f"{place}:{act}" for place, act in listed() - struck)
-    name = "faults: every failpoint is struck, killed and failed, or it is said why not"
+    name = "faults: every failpoint is struck, killed, failed and without room, or it is said why not"
     if matrix.skipped:
         matrix.tap.say(True, f"{name} # skip without {', '.join(sorted(matrix.skipped))}")
     else:
