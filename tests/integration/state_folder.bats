@@ -44,7 +44,7 @@ fill() {
 
 # What is held, and what half-made things lie about: all but the records, the disks and the logs.
 held() {
-  in_space bash -c "$(declare -f inventory); inventory" | grep -v "^vm \|^process .*stub-vmm\|/state/vms/" || true
+  in_space bash -c "$(declare -f inventory); inventory" | grep -v "^vm \|/state/vms/" || true
   in_space find "$BANGER_HOME/state" -name '*.new' -o -name '*.tmp*' -o -name '*.staging'
 }
 
