@@ -1,11 +1,16 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # No shell, ever: what client, daemon and all that they start execute on this host, by strace, in the whole
-# life of a VM with a real guest (whose own programs are its own affair). Two programs that we start have a
+# life of a VM with a real guest (whose own programs are its own affair), on a bridge with NAT and a published
+# port where there can be one. Two programs that we start have a
 # shell of their own, and are not traced here: mmdebstrap (`image build debian`), whose packages' maintainer
 # scripts are for sh, and OpenSSH (`vm ssh`), which hands its ProxyCommand to the user's shell.
 
 load common
+load netns
+
+setup_file() { setup_network; }
+teardown_file() { teardown_network; }
 
 setup() {
   strace -f --seccomp-bpf -qq -o /dev/null -e trace=execve true 2>/dev/null || skip "strace may not trace here"
@@ -19,12 +24,17 @@ teardown() {
   for image in $(banger image list -q); do [ "$image" = tiny ] || banger image delete "$image"; done
   banger daemon stop --quiet
   assert_nothing_left
+  ! can_make_namespaces || is "$(network_left)" ""
 }
+
+# Without namespaces in the suite's home, whose network is `user`.
+in_network() { if can_make_namespaces; then in_host "$@"; else "$@"; fi; }
+banger() { in_network "$BANGER_BUILD/bin/banger" "$@"; }
 
 # Its system calls are stopped for nothing but these two (--seccomp-bpf), so that QEMU is as fast as ever.
 tracing="-f --seccomp-bpf -qq -A -e trace=execve,execveat"
 # shellcheck disable=SC2086  # words
-traced() { strace $tracing -o "$calls" "$BANGER_BUILD/bin/banger" "$@"; }
+traced() { in_network strace $tracing -o "$calls" "$BANGER_BUILD/bin/banger" "$@"; }
 
 # By path and by what they are called, as a busybox may be both.
 programs() {
@@ -35,8 +45,13 @@ programs() {
   # Followed into all that the daemon starts, by a tracer that does not keep us waiting for it (-DDD).
   tracing="$tracing -DDD" traced daemon start >/dev/null 2>&1 3>&-
   traced image build tiny --name second
-  traced vm create --name web --image second
+  mke2fs -q -t ext4 "$BATS_TEST_TMPDIR/root" 4M
+  traced image register --rootfs "$BATS_TEST_TMPDIR/root" --name third
+  network=user connected=()
+  ! can_make_namespaces || network=bridge connected=(--nat --publish 8080:80)
+  traced vm create --name web --image second "${connected[@]}"
   traced vm start web
+  is "$(banger vm show web --json | json 'data["providers"]["network"]')" "$network"
   is "$(traced vm exec web -- echo alive)" alive
   traced vm cp "$BATS_TEST_FILENAME" web:/tmp/file
   traced vm cp web:/tmp/file "$BATS_TEST_TMPDIR/back"
