@@ -46,20 +46,6 @@ hostile() {
   banger vm create --name "$1" --label "act=$2" --label "in=${3:-prepare}" "${@:4}"
 }
 
-# What the daemon holds, when one process of each plugin is idle.
-holdings() {
-  banger vm start calm >/dev/null
-  banger vm stop calm >/dev/null
-  find "/proc/$daemon/fd" -mindepth 1 2>/dev/null | wc -l
-  ps --ppid "$daemon" -o stat=,args= | sed -E 's/^(Z?).* /\1 /' | sort
-}
-
-holds_again() {
-  local end=$((SECONDS + 30))
-  until [ "$(holdings)" = "$1" ] || [ "$SECONDS" -gt "$end" ]; do :; done
-  is "$(holdings)" "$1"
-}
-
 # Reads rows `ACT PLACE OUTCOME`: a start with that, whose error says OUTCOME, or which succeeds (started).
 play() {
   while read -r act place outcome; do
@@ -80,7 +66,7 @@ play() {
 
 @test "isolate: whatever a hook does, the daemon stays up and nothing is left" {
   banger vm create --name calm
-  before=$(holdings)
+  before=$(holdings calm)
   left=$(inventory)
   play <<'TABLE'
 segfault prepare signal 11 (SIGSEGV)
@@ -103,14 +89,14 @@ block-signals prepare started
 signals prepare started
 TABLE
   is "$(daemon_pid)" "$daemon"
-  holds_again "$before"
+  holds_again "$before" holdings calm
   grep -q "hostile: and  *.*colour" "$BANGER_HOME/state/bangerd.log" # what it printed, without the escape
 }
 
 @test "isolate: whatever does not end is ended" {
   again abort 1500ms
   banger vm create --name calm
-  before=$(holdings)
+  before=$(holdings calm)
   left=$(inventory)
   play <<'TABLE'
 loop prepare did not finish in time
@@ -119,7 +105,7 @@ deaf-loop contributeMachineConfig did not finish in time
 fork-bomb prepare did not finish in time
 TABLE
   is "$(daemon_pid)" "$daemon"
-  holds_again "$before"
+  holds_again "$before" holdings calm
 }
 
 @test "isolate: check, configure, deleted and reconciled can crash too" {

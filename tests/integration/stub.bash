@@ -32,6 +32,26 @@ stub_run() {
 vmm_of() { banger vm show "$1" --json | json 'data["pid"]'; }
 state_of() { banger vm show "$1" --json | json 'data["state"]'; }
 
+# held: what the daemon of $daemon holds: descriptors, and its children by their last argument, zombies marked.
+held() {
+  find "/proc/$daemon/fd" -mindepth 1 2>/dev/null | wc -l
+  ps --ppid "$daemon" -o stat=,args= | sed -E 's/^(Z?).* /\1 /' | sort
+}
+
+# holdings VM: the same after a run of that VM, when one process of each plugin is idle.
+holdings() {
+  banger vm start "$1" >/dev/null
+  banger vm stop "$1" >/dev/null
+  held
+}
+
+# holds_again HELD COMMAND...: waits until the command, which ends with held, says so again.
+holds_again() {
+  local end=$((SECONDS + 30))
+  until [ "$("${@:2}")" = "$1" ] || [ "$SECONDS" -gt "$end" ]; do :; done
+  is "$("${@:2}")" "$1"
+}
+
 # database SQL: the daemon's, while none runs or to read.
 database() {
   python3 -c 'import sqlite3, sys
