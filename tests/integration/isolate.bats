@@ -46,9 +46,10 @@ hostile() {
   banger vm create --name "$1" --label "act=$2" --label "in=${3:-prepare}" "${@:4}"
 }
 
-# Reads rows `ACT PLACE OUTCOME`: a start with that, whose error says OUTCOME, or which succeeds (started).
+# Plays rows `ACT PLACE OUTCOME`: a start with that, whose error says OUTCOME, or which succeeds (started). They come on 4,
+# so that no command can take any (3 is bats's own).
 play() {
-  while read -r act place outcome; do
+  while read -r -u 4 act place outcome; do
     # shellcheck disable=SC2046  # two words, or none
     hostile victim "$act" "$place" $([[ $place != network.* ]] || echo --network hostile)
     if [ "$outcome" = started ]; then
@@ -68,7 +69,7 @@ play() {
   banger vm create --name calm
   before=$(holdings calm)
   left=$(inventory)
-  play <<'TABLE'
+  play 4<<'TABLE'
 segfault prepare signal 11 (SIGSEGV)
 segfault contributeMachineConfig signal 11 (SIGSEGV)
 segfault postStart signal 11 (SIGSEGV)
@@ -98,7 +99,7 @@ TABLE
   banger vm create --name calm
   before=$(holdings calm)
   left=$(inventory)
-  play <<'TABLE'
+  play 4<<'TABLE'
 loop prepare did not finish in time
 loop postStart did not finish in time
 deaf-loop contributeMachineConfig did not finish in time

@@ -118,12 +118,12 @@ faulty() {
 @test "kit: plugin check finds defects, each by the hook that has it, and outlives them" {
   export BANGER_HOME=$BATS_TEST_TMPDIR/none BANGER_NO_AUTOSTART=1 # it needs neither
   mkdir empty && cd empty
-  while IFS='|' read -r fault name text; do
+  while IFS='|' read -r -u 4 fault name text; do
     faulty "$fault"
     run -1 --separate-stderr banger plugin check --json --set timeout=2s faulty.so
     is "$fault: $(json "[(c['name'], '$text' in c['text'] or c['text']) for c in data['checks'] if c['status'] == 'fail']" <<<"$output")" \
       "$fault: [('$name', True)]"
-  done <<'END'
+  done 4<<'END'
 crash|prepare|signal 11
 hang|check|did not finish in time
 effects|check|set_json is not allowed in check
@@ -275,12 +275,12 @@ END
   printf 'local util = require("util")\nreturn { summary = util.text, check = function() error("run!") end }\n' >good.lua
   run -0 banger hook check good.lua
   has "pass  good.lua"
-  while IFS='|' read -r name script text; do
+  while IFS='|' read -r -u 4 name script text; do
     printf '%b' "$script" >"$name.lua"
     run -1 banger hook check --json good.lua "$name.lua"
     run -0 json "[c['text'] for c in data['checks'] if c['status'] == 'fail']" <<<"$output"
     has "$text" || { echo "$name"; return 1; }
-  done <<'END'
+  done 4<<'END'
 syntax|return {\n  check = func() end\n}|syntax.lua:2:
 member|return { chek = function() end }|did you mean 'check'?
 value|return { check = 7 }|'check' must be a function
