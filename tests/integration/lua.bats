@@ -225,6 +225,22 @@ server.serve_forever()' "$seen" >"$BATS_TEST_TMPDIR/port" 3>&- &
   grep -q "^POST /hook {.*start of web failed: .*no luck" "$seen"
 }
 
+rates() { banger vm plan web --json | json 'data["machine"].get("rate_limits")'; }
+
+@test "lua: the example limits goes by a VM's label" {
+  cp "$repo/hooks/limits.lua" "$BANGER_HOME/hooks.d/"
+  site "limits = { classes = { bronze = { disk = { ops_per_s = 500 }, network = { bytes_per_s = 1000 } }, gold = {} }, default = 'bronze' }"
+  is "$(rates)" "{'drive.rootfs': {'ops_per_s': 500}}" # it has no network
+  run -0 banger vm start web
+  banger vm stop web
+  banger vm set web --label class=gold
+  is "$(rates)" None
+  banger vm set web --label class=silver
+  run -1 banger vm start web
+  has "there is no class 'silver'"
+  has "see plugins.limits.classes in config.lua"
+}
+
 # inventory_groups: what the example ansible has written of `web`.
 inventory_groups() {
   json '{group: sorted(data[group]["hosts"]) for group in sorted(data)}' <"$BATS_TEST_TMPDIR/inventory/web.json"
