@@ -109,6 +109,79 @@ TABLE
   holds_again "$before" holdings calm
 }
 
+# with_broken ON_ERROR FIXTURE: a daemon that has this one too, whose policy that is.
+with_broken() {
+  rm -f "$plugins"/{wrong,missing}_*.so
+  install -m 644 "$BANGER_BUILD/tests/plugins/$2.so" "$plugins"
+  common_config="$base_config, plugins = { ['${2//_/-}'] = { on_error = '$1' } }"
+  configure
+  banger daemon stop
+  banger ps >/dev/null
+  daemon=$(daemon_pid)
+}
+
+# refused NAME WHY: a start of calm is, since that plugin is broken.
+refused() {
+  run ! banger vm start calm
+  has "capability '$1' is broken"
+  has "$2"
+}
+
+@test "isolate: what is no plugin here is in the way of starts, unless its policy lets them go on" {
+  banger vm create --name calm
+  banger vm start calm
+  banger vm stop calm
+  left=$(inventory)
+  while IFS='|' read -r -u 4 fixture why; do
+    name=${fixture//_/-}
+    with_broken abort "$fixture"
+    refused "$name" "$why"
+    before=$(held)
+    refused "$name" "$why"
+    holds_again "$before" held
+    is "$(daemon_pid)" "$daemon"
+    is "$(inventory)" "${left/calm stopped/calm error}"
+  done 4<<'TABLE'
+wrong_magic|its magic is 0x12345678
+wrong_abi|built for ABI 2
+missing_symbol|it exports no 'banger_plugin_v1'
+TABLE
+  for fixture in wrong_magic wrong_abi missing_symbol; do
+    with_broken warn "$fixture"
+    before=$(holdings calm)
+    left=$(inventory)
+    run -0 banger vm start calm
+    has "${fixture//_/-}"
+    is "$(state_of calm)" running
+    banger vm stop calm
+    holds_again "$before" holdings calm
+    is "$(daemon_pid)" "$daemon"
+    is "$(inventory)" "$left"
+  done
+  rm -f "$plugins"/{wrong,missing}_*.so
+}
+
+# cleanups: how often the plugin with newer headers was asked to clean up, and in vain.
+cleanups() {
+  banger plugin show newer-struct --json | json '(data["hooks"]["cleanup"]["calls"], data["hooks"]["cleanup"]["failures"])'
+}
+
+@test "isolate: a plugin with newer headers takes part in a run" {
+  install -m 644 "$BANGER_BUILD/tests/plugins/newer_struct.so" "$plugins"
+  again abort
+  banger vm create --name calm
+  before=$(holdings calm)
+  left=$(inventory)
+  banger vm start calm
+  is "$(state_of calm)" running
+  is "$(cleanups)" "(3, 0)" # before each start, and behind the first
+  banger vm stop calm
+  is "$(cleanups)" "(4, 0)"
+  holds_again "$before" holdings calm
+  is "$(daemon_pid)" "$daemon"
+  is "$(inventory)" "$left"
+}
+
 @test "isolate: check, configure, deleted and reconciled can crash too" {
   run -1 hostile victim segfault check
   has "check: its process was ended by signal 11"
