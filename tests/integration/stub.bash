@@ -32,10 +32,21 @@ stub_run() {
 vmm_of() { banger vm show "$1" --json | json 'data["pid"]'; }
 state_of() { banger vm show "$1" --json | json 'data["state"]'; }
 
-# held: what the daemon of $daemon holds: descriptors, and its children by their last argument, zombies marked.
-held() {
+# held_now: what the daemon of $daemon holds: descriptors, and its children by their last argument, zombies marked.
+held_now() {
   find "/proc/$daemon/fd" -mindepth 1 2>/dev/null | wc -l
   ps --ppid "$daemon" -o stat=,args= | sed -E 's/^(Z?).* /\1 /' | sort
+}
+
+# held: the same, seen twice: the last command's connection may be about to be closed.
+held() {
+  local have before
+  have=$(held_now)
+  until [ "$have" = "${before:-}" ]; do
+    before=$have
+    have=$(held_now)
+  done
+  echo "$have"
 }
 
 # holdings VM: the same after a run of that VM, when one process of each plugin is idle.
@@ -47,9 +58,12 @@ holdings() {
 
 # holds_again HELD COMMAND...: waits until the command, which ends with held, says so again.
 holds_again() {
-  local end=$((SECONDS + 30))
-  until [ "$("${@:2}")" = "$1" ] || [ "$SECONDS" -gt "$end" ]; do :; done
-  is "$("${@:2}")" "$1"
+  local have end=$((SECONDS + 30))
+  have=$("${@:2}")
+  until [ "$have" = "$1" ] || [ "$SECONDS" -gt "$end" ]; do
+    have=$("${@:2}")
+  done
+  is "$have" "$1"
 }
 
 # database SQL: the daemon's, while none runs or to read.
