@@ -257,7 +257,10 @@ class TakeUp(Operation):
 class CleanUp(TakeUp):
     """The daemon's own start, with a VM whose VMM has ended meanwhile."""
     kill, error = ("none",), ("none", "held")
-    asks_nobody = ()
+
+    @classmethod
+    def error_at(cls, place):
+        return ("unknown",) if place == "reconcile:vm" else cls.error
 
     @staticmethod
     def settle(home):

@@ -128,16 +128,15 @@ class Rounds:
             raise Left(f"{when} it is none of {', '.join(names)}: " + "; ".join(min(differences, key=len)))
 
     def compare(self, found, name, parts):
-        """Where what is kept is not asked of, the record's state is all the same: it must be that of the VMM. Of what
-        is held it may be "error", with a VMM that nothing ends."""
-        if name == "held":
+        """Where what is kept is not asked of, the record's state is all the same: it must be that of the VMM."""
+        if name in ("held", "unknown"):
             clean = self.wanted["after" if self.operation.whole else "none"]
-            return inventory.unheld(found, self.wanted["prepared"], clean, parts)
-        if name == "unserved":
+            lines = inventory.unheld(found, self.wanted["prepared"], clean, parts)
+        elif name == "unserved":
             lines = inventory.unserved(found, self.wanted["before"], parts)
         else:
             lines = inventory.differences(found, self.wanted[name], parts)
-        return lines + inventory.misrecorded(found)
+        return lines if name == "unknown" else lines + inventory.misrecorded(found, name == "held")
 
     # -- Striking --------------------------------------------------------------------------------
 

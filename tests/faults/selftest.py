@@ -82,6 +82,12 @@ class Comparing(unittest.TestCase):
             self.assertEqual(lines == [], good, (vmm, state, lines))
         self.assertTrue(inventory.misrecorded(found(run=["process stub-vmm"])))
 
+    def test_of_what_is_held_a_vmm_may_be_left(self):
+        for vmm, state, good in (("process stub-vmm", "error", True), ("process stub-vmm", "running", True),
+                                 ("process stub-vmm", "stopped", False), ("", "running", False)):
+            lines = inventory.misrecorded(found(run=[vmm], kept=[f"VM probe {state}"]), True)
+            self.assertEqual(lines == [], good, (vmm, state, lines))
+
     def test_warm_taps_are_counted(self):
         self.assertEqual(inventory.warm_taps(found(shared=["link POOL of br-fc a:pool "] * 3)), 3)
         self.assertEqual(inventory.differences(found(shared=["link POOL of br-fc a:pool "]), found(), ALL), [])
