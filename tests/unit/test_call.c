@@ -1,180 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The host's functions, each used by a hook as a plugin would. */
-#include "base/cleanup.h"
-#include "base/file.h"
-#include "base/json.h"
-#include "base/str.h"
-#include "capability/dispatch.h"
-#include "store/image_table.h"
-#include "store/journal.h"
-#include "store/vm_table.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-/* A hook cannot assert (it runs on another thread): it notes what it saw, a line each. */
-static struct buf seen;
-
-static void note(const char *what, const char *value)
-{
-    buf_printf(&seen, "%s=%s\n", what, str_or(value, "NULL"));
-}
-
-static void note_int(const char *what, int64_t value)
-{
-    buf_printf(&seen, "%s=%lld\n", what, (long long)value);
-}
-
-/* -- The operation -------------------------------------------------------------------------------
- */
-
-struct operation {
-    struct registry *registry;
-    struct scope *scope;
-};
-
-static const char input_text[] = "{\"vm\":{\"name\":\"web\",\"vcpu\":2,\"rm\":true,"
-                                 "\"labels\":{\"tier\":\"front\"}}}";
-
-static bool on_cancelled(void *context)
-{
-    (void)context;
-    return true;
-}
-
-static void on_progress(void *context, const char *capability, const char *text)
-{
-    (void)context;
-    note(capability, text);
-}
-
-static void on_emit(void *context, const char *type, const json_t *data)
-{
-    (void)context;
-    AUTO_FREE char *text = json_text(data);
-    note(type, text);
-}
-
-static int on_spawn(void *context, const char *capability, const json_t *argv,
-                    const json_t *options, banger_error *err)
-{
-    (void)context;
-    AUTO_FREE char *arguments = json_text(argv);
-    AUTO_FREE char *rest = json_text(options);
-    note(capability, arguments);
-    note("options", rest);
-    if (strstr(arguments, "missing") != NULL) {
-        return error_set(err, BANGER_ENOTFOUND, "no such program");
-    }
-    return 0;
-}
-
-static int on_guest_exec(void *context, const json_t *request, int64_t timeout_ms, json_t **result,
-                         banger_error *err)
-{
-    (void)context;
-    (void)err;
-    AUTO_FREE char *text = json_text(request);
-    note("guest", text);
-    note_int("bounded", timeout_ms > 0 && timeout_ms <= 10000);
-    *result = json_pack("{s:i}", "status", 7);
-    return 0;
-}
-
-static int on_guest_copy(void *context, const json_t *request, int64_t timeout_ms,
-                         banger_error *err)
-{
-    (void)context;
-    AUTO_FREE char *text = json_text(request);
-    note("copy", text);
-    note_int("bounded", timeout_ms > 0 && timeout_ms <= 10000);
-    return strstr(text, "missing") == NULL ? 0 : error_set(err, BANGER_ENOTFOUND, "no such file");
-}
-
-static const struct scope_services services = {.cancelled = on_cancelled,
-                                               .progress = on_progress,
-                                               .emit = on_emit,
-                                               .spawn = on_spawn,
-                                               .guest_exec = on_guest_exec,
-                                               .guest_copy = on_guest_copy};
-
-static struct scope *scope_for(struct registry *registry, struct store *store, const char *vm_id,
-                               const struct scope_services *offered)
-{
-    AUTO_JSON json_t *input = json_loads(input_text, 0, NULL);
-    const struct scope_init init = {
-        .registry = registry, .store = store, .vm_id = vm_id, .input = input, .services = offered};
-    return scope_new(&init);
-}
-
-static int begin(void **state)
-{
-    struct operation *operation = xcalloc(1, sizeof(*operation));
-    operation->registry = registry_new();
-    *state = operation;
-    return 0;
-}
-
-/* Made when it is first asked for, with what has been added by then. */
-static struct scope *scope_of(struct operation *operation)
-{
-    if (operation->scope == NULL) {
-        operation->scope = scope_for(operation->registry, NULL, NULL, &services);
-    }
-    return operation->scope;
-}
-
-static int end(void **state)
-{
-    struct operation *operation = *state;
-    scope_unref(operation->scope);
-    registry_free(operation->registry);
-    free(operation);
-    buf_free(&seen);
-    return 0;
-}
-
-static const struct banger_config_key keys[] = {
-    {.size = sizeof(keys[0]), .type = BANGER_CONFIG_SIZE, .name = "room", .default_value = "1K"},
-    {.size = sizeof(keys[0]), .type = BANGER_CONFIG_JSON, .name = "tree", .default_value = "{}"},
-};
-
-static struct capability *add(struct registry *registry, const char *name,
-                              const struct banger_hooks *hooks)
-{
-    const struct banger_plugin plugin = {BANGER_PLUGIN_HEADER, .name = name, .config = keys,
-                                         .config_count = 2, .hooks = hooks};
-    assert_int_equal(registry_add(registry, &plugin, "built-in", NULL, NULL), 0);
-    return registry_find(registry, name);
-}
-
-/* Runs one function as a hook of a capability "x". */
-static void run_as(struct operation *operation, enum hook hook, banger_hook function)
-{
-    const struct banger_hooks hooks = {.size = sizeof(hooks),
-                                       .check = function,
-                                       .prepare = function,
-                                       .contributeMachineConfig = function,
-                                       .postStart = function};
-    struct capability *x = add(operation->registry, "x", &hooks);
-    banger_error err = BANGER_ERROR_INIT;
-    if (dispatch_hook_of(scope_of(operation), x, hook, &err) < 0) {
-        note("error", err.message);
-        note("hint", err.hint);
-    }
-}
-
-static void expect(const char *expected)
-{
-    assert_string_equal(str_or(seen.data, ""), expected);
-}
+#include "call_fixture.h"
 
 /* -- Input ---------------------------------------------------------------------------------------
  */
@@ -236,60 +62,8 @@ static void results_live_as_long_as_the_hook(void **state)
     expect("same=1\nfirst=web\nlarge=5000\n");
 }
 
-#define HOARD 5000000 /* bytes: a dozen of these fit into what a call may be given */
-
-/* The call's own error says it; the hook goes on with its fallback. */
-static int hoard(const struct banger_host *host, struct banger_call *call)
-{
-    int given = 0;
-    while (given < 1000 && strcmp(host->get_string(call, "vm.large", "none"), "none") != 0) {
-        given++;
-    }
-    note_int("given", given);
-    note("error", host->get_string(call, "call.error", "-"));
-    note("short", host->get_string(call, "vm.name", "-")); /* what is in the arena itself */
-    return 0;
-}
-
-static void nobody_is_given_without_end(void **state)
-{
-    struct operation *operation = *state;
-    AUTO_FREE char *large = xcalloc(HOARD + 1, 1);
-    memset(large, 'x', HOARD);
-    scope_set_input(scope_of(operation), "vm.large", json_string(large));
-    run_as(operation, HOOK_PREPARE, hoard);
-    expect("given=13\nerror=prepare was given 64 MiB already, and may have no more\nshort=web\n");
-}
-
 /* -- Output --------------------------------------------------------------------------------------
  */
-
-/* A JSON text of so many bytes. */
-static char *text_of(size_t size)
-{
-    char *text = xcalloc(size + 1, 1);
-    memset(text, 'x', size);
-    text[0] = text[size - 1] = '"';
-    return text;
-}
-
-static int store_much(const struct banger_host *host, struct banger_call *call)
-{
-    AUTO_FREE char *half = text_of(600 * 1024);
-    note_int("half", host->set_json(call, "half", half));
-    note_int("other half", host->set_json(call, "other", half));
-    note("error", host->get_string(call, "call.error", "-"));
-    note_int("small", host->set_json(call, "small", "1"));
-    return 0;
-}
-
-static void runtime_has_an_end(void **state)
-{
-    struct operation *operation = *state;
-    run_as(operation, HOOK_PREPARE, store_much);
-    expect("half=0\nother half=-1\nerror=set_json: 'other' is more than the 1024 KiB it may store\n"
-           "small=0\n");
-}
 
 static int store_values(const struct banger_host *host, struct banger_call *call)
 {
@@ -536,8 +310,6 @@ static void what_is_not_offered_says_so(void **state)
 /* -- The journal ---------------------------------------------------------------------------------
  */
 
-#define VM_ID "0123456789abcdef0123456789abcdef"
-
 static int64_t foreign; /* a row of another owner */
 
 static int take(const struct banger_host *host, struct banger_call *call)
@@ -562,31 +334,6 @@ static int give_back(const struct banger_host *host, struct banger_call *call)
     }
     note("left", host->get_json(call, "resources"));
     return 0;
-}
-
-static struct store *open_store(const char *folder)
-{
-    AUTO_FREE char *path = str_format("%s/banger.db", folder);
-    struct store *store = store_open(path, NULL);
-    assert_non_null(store);
-    char text[] = "/x";
-    const struct image_record image = {.id = VM_ID, .name = "i", .path = text, .origin = text};
-    const struct kernel_record kernel = {
-        .id = VM_ID, .name = "k", .path = text, .version = text, .origin = text};
-    const struct vm_record vm = {.id = VM_ID,
-                                 .name = "web",
-                                 .image_id = VM_ID,
-                                 .kernel_id = VM_ID,
-                                 .spec = json_object(),
-                                 .runtime = json_object()};
-    banger_error err = BANGER_ERROR_INIT;
-    if (image_insert(store, &image, &err) < 0 || kernel_insert(store, &kernel, &err) < 0 ||
-        vm_insert(store, &vm, &err) < 0) {
-        fail_msg("%s", err.message);
-    }
-    json_decref(vm.spec);
-    json_decref(vm.runtime);
-    return store;
 }
 
 static void resources_come_back_in_cleanup(void **state)
@@ -619,33 +366,6 @@ static void resources_come_back_in_cleanup(void **state)
     assert_int_equal(left.count, 1);
     assert_int_equal(left.items[0].id, foreign);
     resource_list_free(&left);
-    store_close(store);
-    assert_int_equal(dir_remove(folder, NULL), 0);
-}
-
-static int take_many(const struct banger_host *host, struct banger_call *call)
-{
-    int taken = 0;
-    while (taken < 2000 && host->resource_intend(call, "thing", "many", NULL) > 0) {
-        taken++;
-    }
-    note_int("taken", taken);
-    note("error", host->get_string(call, "call.error", "-"));
-    return 0;
-}
-
-static void rows_have_an_end(void **state)
-{
-    struct operation *operation = *state;
-    char folder[] = "/tmp/banger-call-XXXXXX";
-    assert_non_null(mkdtemp(folder));
-    struct store *store = open_store(folder);
-    static const struct banger_hooks hooks = {.size = sizeof(hooks), .prepare = take_many};
-    struct capability *greedy = add(operation->registry, "greedy", &hooks);
-    struct scope *start = scope_for(operation->registry, store, VM_ID, NULL);
-    assert_int_equal(dispatch_hook_of(start, greedy, HOOK_PREPARE, NULL), 0);
-    scope_unref(start);
-    expect("taken=1000\nerror=it has 1000 resources already, and may have no more\n");
     store_close(store);
     assert_int_equal(dir_remove(folder, NULL), 0);
 }
@@ -687,9 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(getters_find_what_is_there),
         TEST(results_live_as_long_as_the_hook),
-        TEST(nobody_is_given_without_end),
         TEST(runtime_is_visible_to_all),
-        TEST(runtime_has_an_end),
         TEST(contributions_reach_the_machine),
         TEST(contributions_have_their_hook),
         TEST(pure_hooks_change_nothing),
@@ -701,7 +419,6 @@ int main(void)
         TEST(copies_into_the_guest),
         TEST(what_is_not_offered_says_so),
         TEST(resources_come_back_in_cleanup),
-        TEST(rows_have_an_end),
         TEST(only_a_plugin_says_what_is_invalid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
