@@ -47,8 +47,9 @@ struct process_spec {
     int stdout_fd;     /* -1: /dev/null */
     int stderr_fd;     /* -1: /dev/null */
     bool new_session;  /* outlives us: setsid, so that no terminal's signal reaches it */
-    bool own_mounts;   /* what it mounts, no other sees, and ends with it; needs CAP_SYS_ADMIN */
     bool ends_with_us; /* killed when the thread that starts it ends, so also with the daemon */
+    /* Called in the child, which may make system calls only; -1: errno says why it fails. NULL: nothing. */
+    int (*in_child)(void);
 };
 
 struct process_gate {

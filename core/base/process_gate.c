@@ -15,16 +15,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum child_step { STEP_DESCRIPTORS, STEP_SESSION, STEP_MOUNTS, STEP_FOLDER, STEP_EXECUTE };
+enum child_step { STEP_DESCRIPTORS, STEP_SESSION, STEP_CALLER, STEP_FOLDER, STEP_EXECUTE };
 
 struct child_failure {
     enum child_step step;
@@ -38,7 +36,7 @@ struct child_plan {
     char *const *envp;
     const char *cwd;
     bool new_session;
-    bool own_mounts;
+    int (*in_child)(void);
     pid_t ends_with; /* 0: it outlives us */
     int stdio[3];
     int gate_fd;
@@ -111,9 +109,8 @@ static void __attribute__((noreturn)) child_main(const struct child_plan *plan)
     if (plan->new_session && setsid() < 0) {
         child_fail(plan, STEP_SESSION);
     }
-    if (plan->own_mounts &&
-        (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)) {
-        child_fail(plan, STEP_MOUNTS);
+    if (plan->in_child != NULL && plan->in_child() < 0) {
+        child_fail(plan, STEP_CALLER);
     }
     if (plan->ends_with != 0) {
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
@@ -212,7 +209,7 @@ int process_fork_gated(const struct process_spec *spec, struct process_gate *gat
                               .envp = spec->envp != NULL ? spec->envp : minimal_environment,
                               .cwd = str_or(spec->cwd, "/"),
                               .new_session = spec->new_session,
-                              .own_mounts = spec->own_mounts,
+                              .in_child = spec->in_child,
                               .ends_with = spec->ends_with_us ? getpid() : 0,
                               .stdio = {-1, -1, -1}};
     int result = -1;
@@ -254,8 +251,8 @@ static int child_failed(const struct child_failure *failure, banger_error *err)
     switch (failure->step) {
     case STEP_EXECUTE:
         return error_sys(err, failure->errno_value, "cannot execute the program");
-    case STEP_MOUNTS:
-        return error_sys(err, failure->errno_value, "cannot give the program mounts of its own");
+    case STEP_CALLER:
+        return error_sys(err, failure->errno_value, "cannot set the program apart");
     case STEP_FOLDER:
         return error_sys(err, failure->errno_value, "cannot enter the program's working folder");
     case STEP_SESSION:

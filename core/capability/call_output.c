@@ -69,6 +69,12 @@ static bool is_key(const char *text, const char *allowed)
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
 
+/* Its bytes as JSON; 0: there is none. */
+static size_t size_of(const json_t *value)
+{
+    return json_dumpb(value, NULL, 0, JSON_ENCODE_ANY);
+}
+
 /* Puts a value into the capability's own object; -1: it would be more than that may hold. With the scope's lock
  * held. Takes the value. */
 static int keep_value(const struct banger_call *call, const char *key, json_t *value)
@@ -79,8 +85,7 @@ static int keep_value(const struct banger_call *call, const char *key, json_t *v
         own = json_object();
         (void)json_object_set_new(call->scope->runtime, name, own);
     }
-    size_t held = json_dumpb(own, NULL, 0, 0) + json_dumpb(value, NULL, 0, JSON_ENCODE_ANY);
-    if (held > CALL_RUNTIME_MAX) {
+    if (size_of(own) - size_of(json_object_get(own, key)) + size_of(value) > CALL_RUNTIME_MAX) {
         json_decref(value);
         return -1;
     }

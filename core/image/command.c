@@ -189,7 +189,7 @@ static int running_start(struct running *run, char *const *argv, char *const *en
         .stdout_fd = out_write,
         .stderr_fd = err_write,
         .new_session = true,
-        .own_mounts = run->command->own_mounts,
+        .in_child = run->command->in_child,
     };
     struct process_gate gate;
     if (process_fork_gated(&spec, &gate, err) < 0) {

@@ -13,7 +13,7 @@ struct command {
     const char *package;     /* what to install when the program is missing */
     const char *cwd;         /* NULL: / */
     const char *scratch;     /* where it has its temporary files; NULL: as the daemon */
-    bool own_mounts;         /* as in struct process_spec */
+    int (*in_child)(void);   /* as in struct process_spec */
     int64_t timeout_ms;
     bool verbose;    /* its messages (stderr) are passed on as progress */
     struct buf *out; /* gets its stdout, at most COMMAND_OUT_MAX; NULL: thrown away */

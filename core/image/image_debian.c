@@ -11,6 +11,7 @@
 #include "command.h"
 #include "context.h"
 #include "ext4.h"
+#include "host/mounts.h"
 #include "image_build.h"
 #include "tar_tree.h"
 
@@ -86,7 +87,7 @@ static int bootstrap(struct staging *staging, const char *tar, banger_error *err
                               .argv = argv,
                               .package = "mmdebstrap",
                               .scratch = is_root ? staging->dir : NULL,
-                              .own_mounts = is_root,
+                              .in_child = is_root ? mounts_make_own : NULL,
                               .timeout_ms = BOOTSTRAP_TIMEOUT_MS,
                               .verbose = true};
     if (command_run(&command, err) < 0) {

@@ -43,6 +43,7 @@ static int store_much(const struct banger_host *host, struct banger_call *call)
     note_int("other half", host->set_json(call, "other", half));
     note("error", host->get_string(call, "call.error", "-"));
     note_int("small", host->set_json(call, "small", "1"));
+    note_int("half again", host->set_json(call, "half", half)); /* in the place of the first */
     return 0;
 }
 
@@ -51,7 +52,7 @@ static void runtime_has_an_end(void **state)
     struct operation *operation = *state;
     run_as(operation, HOOK_PREPARE, store_much);
     expect("half=0\nother half=-1\nerror=set_json: 'other' is more than the 1024 KiB it may store\n"
-           "small=0\n");
+           "small=0\nhalf again=0\n");
 }
 
 static int take_many(const struct banger_host *host, struct banger_call *call)
