@@ -44,6 +44,7 @@ count() {
   elif [ "$3" -ne 0 ] || [ "$((ok + skip))" -ne "${plan:-0}" ]; then
     failed=$((failed + 1))
     failures+=("$1: ended with status $3 after $((ok + skip)) of ${plan:-no} tests")
+    reasons+=("$1 printed last:"$'\n'"$(tail -n 40 "$2" | cut -c1-400 | sed 's/^/    /')")
   fi
 }
 
