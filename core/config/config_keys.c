@@ -30,7 +30,7 @@ static const struct banger_config_key core_keys[] = {
     KEY("boot_timeout", DURATION, "60s", SECOND, HOUR, "how long a guest's agent may take to answer"),
     KEY("stop_timeout", DURATION, "10s", 0, HOUR, "how long a guest may take after Ctrl-Alt-Del"),
     KEY("term_timeout", DURATION, "5s", 0, HOUR, "how long a VMM may take after SIGTERM"),
-    KEY("health_interval", DURATION, "5s", 0, HOUR, "how often providers are asked whether running VMs are well; 0: never"),
+    KEY("health_interval", DURATION, "5s", 0, HOUR, "how often what may have failed by itself is looked at: the disks of running VMs, and what could not be recorded or given back; 0: never"),
     KEY("hook_timeout", DURATION, "10s", 1, HOUR, "how long a hook may take where its plugin's timeout is not set"),
     KEY("plugin_dirs", LIST, "[]", 0, 0, "folders with more plugins, beside the bundled ones"),
     KEY("socket_group", STRING, NULL, 0, 0, "group that may use the control socket; none: its owner alone"),

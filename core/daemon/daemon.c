@@ -16,8 +16,8 @@
 #include "capability/loader.h"
 #include "config/config.h"
 #include "host/host.h"
-#include "lifecycle/health.h"
 #include "lifecycle/lifecycle.h"
+#include "lifecycle/rounds.h"
 #include "store/meta.h"
 
 #include <errno.h>
@@ -258,7 +258,7 @@ void daemon_close(struct daemon *daemon)
         engine_free(&daemon->engine);
         drain_loop(daemon->loop);
     }
-    health_free(daemon->health);
+    rounds_free(daemon->rounds);
     loop_free(daemon->loop);
     store_close(daemon->store);
     failpoint_kill("daemon.close", "store-closed");

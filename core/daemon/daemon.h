@@ -17,7 +17,7 @@ struct daemon {
     struct rpc_server *server;
     struct engine engine;
     struct listeners listeners;
-    struct health *health;
+    struct rounds *rounds;
     int lock_fd;        /* run/bangerd.lock, held for as long as we live: one daemon a home */
     int64_t started_ms; /* monotonic */
 

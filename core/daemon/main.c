@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "base/name.h"
 #include "daemon/daemon.h"
-#include "lifecycle/health.h"
 #include "lifecycle/lifecycle.h"
+#include "lifecycle/rounds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -125,6 +125,7 @@ static void reconcile(void *context)
         return;
     }
     log_info("bangerd %s serves %s", BANGER_VERSION, start->daemon->layout.state_dir);
+    rounds_begin(start->daemon->rounds);
     tell_ready(start->options, NULL);
 }
 
@@ -157,10 +158,10 @@ static int serve(struct daemon *daemon, struct options *options, int signals, ba
     if (watch == NULL) {
         return -1;
     }
+    daemon->rounds = rounds_new(&daemon->engine);
     rpc_server_defer(daemon->server, reconcile, &start);
-    daemon->health = health_start(&daemon->engine);
     int result = loop_run(daemon->loop, err);
-    health_stop(daemon->health);
+    rounds_stop(daemon->rounds);
     loop_watch_remove(watch);
     rpc_server_free(STEAL(daemon->server)); /* waits for the workers, `start` among them */
     if (start.failure.code != 0) {

@@ -29,11 +29,7 @@ struct lease {
 static void end_lease(void *context)
 {
     AUTO_FREE struct lease *lease = context;
-    banger_error err = BANGER_ERROR_INIT;
-    if (lifecycle_delete(&lease->daemon->engine, &caller_nobody, lease->vm_id, NULL, &err) < 0 &&
-        err.code != BANGER_ENOTFOUND) { /* its owner has usually deleted it already */
-        log_error("the ephemeral VM %.8s cannot be deleted: %s", lease->vm_id, err.message);
-    }
+    lifecycle_abandon(&lease->daemon->engine, lease->vm_id);
 }
 
 METHOD(method_vm_run)

@@ -2,6 +2,7 @@
 #include "lifecycle/engine.h"
 
 #include "base/log.h"
+#include "lifecycle/again.h"
 #include "lifecycle/live.h"
 #include "store/oplog.h"
 
@@ -17,12 +18,15 @@ void engine_init(struct engine *engine)
 {
     engine->locks = key_locks_new();
     engine->live = live_table_new();
+    engine->again = again_new();
 }
 
 void engine_free(struct engine *engine)
 {
+    again_free(engine->again);
     live_table_free(engine->live);
     key_locks_free(engine->locks);
+    engine->again = NULL;
     engine->live = NULL;
     engine->locks = NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The engine: what every operation needs, made once by the daemon. It owns none of its parts but
- * the locks and the table of live VMs; the daemon closes them after the last operation has ended.
+ * the locks and the tables of VMs; the daemon closes them after the last operation has ended.
  */
 #ifndef LIFECYCLE_ENGINE_H
 #define LIFECYCLE_ENGINE_H
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 struct live_table;
+struct again;
 
 struct engine {
     const struct layout *layout;
@@ -26,6 +27,7 @@ struct engine {
     const json_t *config; /* config_load's */
     struct key_locks *locks;
     struct live_table *live;
+    struct again *again;
     /* Runs work that begins here, not at a client: a VMM that ended. Set by the daemon. */
     void (*defer)(void *context, void (*fn)(void *context), void *argument);
     /* Tells live listeners that there is a new event. NULL: nobody listens. */

@@ -4,24 +4,14 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "lifecycle/lifecycle.h"
 #include "lifecycle/live.h"
 #include "lifecycle/request.h"
 #include "lifecycle/stage.h"
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #define ASK_TIMEOUT_MS 1000 /* what is asked of is in the kernel's memory */
-
-struct health {
-    struct engine *engine;
-    struct loop_timer *timer; /* NULL: a round is under way, or there are none */
-    atomic_bool stopped;
-};
-
-/* -- One VM ----------------------------------------------------------------------------------------- */
 
 /* What hooks keep for the run, what this one just added included. */
 static void keep_runtime(struct operation *op)
@@ -91,18 +81,11 @@ static bool is_well(struct engine *engine, struct vm_record *vm)
     return well;
 }
 
-static void ask_vm(struct engine *engine, const char *id)
+void health_ask(struct engine *engine, const char *vm_id)
 {
-    if (key_lock_users(engine->locks, "vm", id) > 0) {
-        return;
-    }
-    if (!live_is_running(engine, id)) {
-        lifecycle_vm_ended(engine, id); /* again: the first attempt was in vain */
-        return;
-    }
-    AUTO_KEY_LOCK struct key_lock *lock = key_lock_take(engine->locks, "vm", id);
+    AUTO_KEY_LOCK struct key_lock *lock = key_lock_take(engine->locks, "vm", vm_id);
     struct vm_record vm = {0};
-    if (vm_find(engine->store, id, &vm, NULL) < 0) {
+    if (vm_find(engine->store, vm_id, &vm, NULL) < 0) {
         return;
     }
     AUTO_FREE char *name = xstrdup(vm.name);
@@ -110,88 +93,9 @@ static void ask_vm(struct engine *engine, const char *id)
         return;
     }
     struct request request = {
-        .kind = "vm.health", .vm = id, .signal_number = SIGKILL, .body = body_unwell};
+        .kind = "vm.health", .vm = vm_id, .signal_number = SIGKILL, .body = body_unwell};
     banger_error err = BANGER_ERROR_INIT;
     if (request_run_held(engine, &caller_nobody, &request, &err) < 0) {
         log_error("%s was ended: %s", name, err.message);
     }
-}
-
-/* -- Rounds ----------------------------------------------------------------------------------------- */
-
-static void ask_each(struct engine *engine, const atomic_bool *stopped)
-{
-    AUTO_JSON json_t *ids = live_ids(engine);
-    size_t i = 0;
-    json_t *id = NULL;
-    json_array_foreach (ids, i, id) {
-        if (stopped != NULL && atomic_load(stopped)) {
-            return;
-        }
-        ask_vm(engine, json_string_value(id));
-    }
-}
-
-void health_ask_all(struct engine *engine)
-{
-    ask_each(engine, NULL);
-}
-
-static void set_timer(void *context);
-
-static void run_round(void *argument)
-{
-    struct health *health = argument;
-    ask_each(health->engine, &health->stopped);
-    loop_post(health->engine->loop, set_timer, health);
-}
-
-static void on_timer(void *context)
-{
-    struct health *health = context;
-    health->timer = NULL;
-    health->engine->defer(health->engine->context, run_round, health);
-}
-
-static void set_timer(void *context)
-{
-    struct health *health = context;
-    int64_t interval = json_get_int(health->engine->config, "health_interval", 0);
-    if (!atomic_load(&health->stopped)) {
-        health->timer =
-            loop_timer_add(health->engine->loop, deadline_in(interval), on_timer, health);
-    }
-}
-
-static bool can_ask(const struct engine *engine)
-{
-    bool any = false;
-    for (size_t i = 0; i < registry_count(engine->registry); i++) {
-        const struct banger_plugin *plugin = registry_at(engine->registry, i)->plugin;
-        any = any || (plugin->rootfs != NULL && plugin->rootfs->health != NULL);
-    }
-    return any && json_get_int(engine->config, "health_interval", 0) > 0;
-}
-
-struct health *health_start(struct engine *engine)
-{
-    struct health *health = xcalloc(1, sizeof(*health));
-    health->engine = engine;
-    if (can_ask(engine)) {
-        set_timer(health);
-    }
-    return health;
-}
-
-void health_stop(struct health *health)
-{
-    atomic_store(&health->stopped, true);
-    if (health->timer != NULL) {
-        loop_timer_cancel(STEAL(health->timer));
-    }
-}
-
-void health_free(struct health *health)
-{
-    free(health);
 }

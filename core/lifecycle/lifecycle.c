@@ -4,6 +4,8 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "lifecycle/again.h"
 #include "lifecycle/create.h"
 #include "lifecycle/live.h"
 #include "lifecycle/request.h"
@@ -105,6 +107,24 @@ int lifecycle_delete(struct engine *engine, const struct caller *caller, const c
     return request_run(engine, caller, &request, err);
 }
 
+static bool delete_ephemeral(struct engine *engine, const char *vm_id)
+{
+    banger_error err = BANGER_ERROR_INIT;
+    if (lifecycle_delete(engine, &caller_nobody, vm_id, NULL, &err) == 0 ||
+        err.code == BANGER_ENOTFOUND) { /* its owner has usually deleted it already */
+        return true;
+    }
+    log_error("the ephemeral VM %.8s cannot be deleted: %s", vm_id, err.message);
+    return false;
+}
+
+void lifecycle_abandon(struct engine *engine, const char *vm_id)
+{
+    if (!delete_ephemeral(engine, vm_id)) {
+        again_later(engine, vm_id, delete_ephemeral);
+    }
+}
+
 int lifecycle_create(struct engine *engine, const struct caller *caller, const json_t *params,
                      json_t **result, banger_error *err)
 {
@@ -133,6 +153,9 @@ static int start_new(struct engine *engine, const struct caller *caller, bool ep
     if ((ephemeral || failure.code == BANGER_ECANCELLED) &&
         request_run_held(engine, &caller_nobody, &undo, &second) < 0) {
         error_join(&failure, &second);
+        if (ephemeral) {
+            again_later(engine, id, delete_ephemeral);
+        }
     }
     if (err != NULL) {
         *err = failure;

@@ -29,6 +29,8 @@ int lifecycle_restart(struct engine *engine, const struct caller *caller, const 
                       int64_t timeout_ms, json_t **result, banger_error *err);
 int lifecycle_delete(struct engine *engine, const struct caller *caller, const char *vm,
                      json_t **result, banger_error *err);
+/* The time of an ephemeral VM is over: it is deleted, now or as soon as it can be. One that is gone is fine. */
+void lifecycle_abandon(struct engine *engine, const char *vm_id);
 /* Changes of the specification; a running VM's capabilities are told through `configure`, and what
  * they cannot change live holds from the next start. */
 int lifecycle_set(struct engine *engine, const struct caller *caller, const char *vm,
@@ -46,5 +48,7 @@ int lifecycle_reconcile(struct engine *engine, banger_error *err);
 
 /* The VMM's process ended: clean up, unless an operation already did. */
 void lifecycle_vm_ended(struct engine *engine, const char *vm_id);
+/* The record calls it running, and no process of it is known: take it up, or clean up. */
+void lifecycle_vm_lost(struct engine *engine, const char *vm_id);
 
 #endif

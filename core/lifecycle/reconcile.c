@@ -10,13 +10,15 @@
  * 5. What belongs to no VM (staging folders of images and kernels) is released.
  *
  * "Lives" has three answers: where it cannot be told (no descriptor left, say), the VM is left
- * alone. A VM that cannot be handled is reported; its rows stay for the next time.
+ * alone. A VM that cannot be handled is reported; its rows stay for the next time, which is the
+ * next round (rounds.h) for one that is called running.
  */
 #include "base/cleanup.h"
 #include "base/failpoint.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "image/staging.h"
+#include "lifecycle/again.h"
 #include "lifecycle/console.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/live.h"
@@ -55,7 +57,7 @@ static int find_vmm(struct engine *engine, const char *vm_id, struct process_id 
 #define VERIFY_TIMEOUT_MS 1000
 
 /* Capabilities rebuild what lived in the daemon's memory. What failed is asked a second time: a VM that runs would go
- * without its name or its ports until the next daemon, for one refusal of the kernel's; the hook is idempotent. */
+ * without its name or its ports until a later round, for one refusal of the kernel's; the hook is idempotent. */
 static int tell_capabilities(struct operation *op, banger_error *err)
 {
     banger_error first = BANGER_ERROR_INIT;
@@ -64,6 +66,24 @@ static int tell_capabilities(struct operation *op, banger_error *err)
     }
     operation_warn(op, "%s; they are asked once more", first.message);
     return dispatch_hook(op->scope, HOOK_RECONCILED, err);
+}
+
+static bool is_live(const struct operation *op)
+{
+    return live_is_running(op->engine, op->vm.id);
+}
+
+/* In a later round. A VM that was started anew since is told once more than it needs. */
+static bool tell_later(struct engine *engine, const char *vm_id)
+{
+    banger_error err = BANGER_ERROR_INIT;
+    struct request request = {
+        .kind = "vm.reconcile", .vm = vm_id, .is_due = is_live, .body = tell_capabilities};
+    if (request_run(engine, &caller_nobody, &request, &err) >= 0 || err.code == BANGER_ENOTFOUND) {
+        return true;
+    }
+    log_error("%.8s is not served fully: %s", vm_id, err.message);
+    return false;
 }
 
 /* Takes up the process. What does not answer is only told about: it may be stopped on purpose. */
@@ -113,7 +133,14 @@ static int body_take_up(struct operation *op, banger_error *err)
     if (found < 0) {
         return -1;
     }
-    return found > 0 ? adopt(op, &process, pidfd, err) : clean_up(op, err);
+    if (found == 0) {
+        return clean_up(op, err);
+    }
+    if (adopt(op, &process, pidfd, err) < 0) {
+        again_later(op->engine, op->vm.id, tell_later);
+        return -1;
+    }
+    return 0;
 }
 
 static bool has_rows(struct engine *engine, const char *vm_id)
@@ -132,9 +159,7 @@ static void reconcile_vm(struct engine *engine, const struct vm_record *vm)
     banger_error err = BANGER_ERROR_INIT;
     struct request request = {.kind = "vm.reconcile", .vm = vm->id, .body = body_take_up};
     if (json_get_bool(vm->spec, "ephemeral", false)) {
-        if (lifecycle_delete(engine, &caller_nobody, vm->id, NULL, &err) < 0) {
-            log_error("%s cannot be deleted: %s", vm->name, err.message);
-        }
+        lifecycle_abandon(engine, vm->id);
     } else if (vm->state == VM_RUNNING || has_rows(engine, vm->id)) {
         if (request_run(engine, &caller_nobody, &request, &err) < 0) {
             log_error("%s cannot be taken up: %s", vm->name, err.message);
@@ -212,5 +237,21 @@ void lifecycle_vm_ended(struct engine *engine, const char *vm_id)
         .kind = "vm.ended", .vm = vm_id, .is_due = is_ended_unseen, .body = body_ended};
     if (request_run(engine, &caller_nobody, &request, &err) < 0 && err.code != BANGER_ENOTFOUND) {
         log_error("cleaning up after %.8s: %s", vm_id, err.message);
+    }
+}
+
+/* No: an operation that held the lock has dealt with it. */
+static bool is_lost(const struct operation *op)
+{
+    return op->vm.state == VM_RUNNING && !live_is_known(op->engine, op->vm.id);
+}
+
+void lifecycle_vm_lost(struct engine *engine, const char *vm_id)
+{
+    banger_error err = BANGER_ERROR_INIT;
+    struct request request = {
+        .kind = "vm.reconcile", .vm = vm_id, .is_due = is_lost, .body = body_take_up};
+    if (request_run(engine, &caller_nobody, &request, &err) < 0 && err.code != BANGER_ENOTFOUND) {
+        log_error("taking up %.8s: %s", vm_id, err.message);
     }
 }

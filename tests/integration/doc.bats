@@ -16,7 +16,7 @@ missing = []
 for number, cell in rows:
     source = ""  # of the file that was named last
     for word, name in re.findall(r'`([^`]+)`|"([^"]+)"', cell):
-        places = [f"{folder}{word}" for folder in ("", "tests/unit/", "tests/integration/")]
+        places = [f"{folder}{word}" for folder in ("", "tests/unit/", "tests/integration/", "tests/faults/")]
         found = next(filter(os.path.isfile, places), None)
         if found:
             source = open(found, encoding="utf-8").read()

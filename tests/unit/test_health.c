@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Rounds of health, with a rootfs provider that answers as it is told. */
+/* Health, with a rootfs provider that answers as it is told. */
 #include "lifecycle_fixture.h"
 
-#include "lifecycle/health.h"
 #include "lifecycle/key_lock.h"
+#include "lifecycle/rounds.h"
 
 static struct {
     atomic_int asked;
@@ -108,7 +108,7 @@ static void ask_in_its_turn(struct world *world, const char *name)
     struct vm_record vm = vm_of(world, name);
     for (int before = atomic_load(&doctor.asked); atomic_load(&doctor.asked) == before;) {
         key_lock_release(key_lock_take(world->engine.locks, "vm", vm.id));
-        health_ask_all(&world->engine);
+        rounds_make_one(&world->engine);
     }
     vm_record_free(&vm);
 }
@@ -117,8 +117,8 @@ static void one_that_is_well_is_left_alone(void **state)
 {
     struct world *world = *state;
     start_vm(world, "web", "sick");
-    health_ask_all(&world->engine);
-    health_ask_all(&world->engine);
+    rounds_make_one(&world->engine);
+    rounds_make_one(&world->engine);
     assert_int_equal(atomic_load(&doctor.asked), 2);
     assert_state(world, "web", "running", NULL);
     vm_delete(world, "web");
@@ -130,10 +130,10 @@ static void one_that_is_not_is_ended_and_says_why(void **state)
     start_vm(world, "web", "sick");
     start_vm(world, "db", "copy");
     atomic_store(&doctor.code, BANGER_EFULL);
-    health_ask_all(&world->engine);
+    rounds_make_one(&world->engine);
     assert_state(world, "web", "error", "its disk is full; make it larger");
     assert_state(world, "db", "running", NULL);
-    health_ask_all(&world->engine);                  /* it is not live any more */
+    rounds_make_one(&world->engine);                 /* it is not live any more */
     assert_int_equal(atomic_load(&doctor.asked), 2); /* once in the round, once in the operation */
     atomic_store(&doctor.code, 0);
     vm_start(world, "web");
@@ -146,7 +146,7 @@ static void one_without_the_function_is_not_asked(void **state)
 {
     struct world *world = *state;
     start_vm(world, "db", "copy");
-    health_ask_all(&world->engine);
+    rounds_make_one(&world->engine);
     assert_int_equal(atomic_load(&doctor.asked), 0);
     vm_delete(world, "db");
 }
@@ -157,10 +157,10 @@ static void one_at_work_is_left_for_the_next_round(void **state)
     start_vm(world, "web", "sick");
     struct vm_record vm = vm_of(world, "web");
     struct key_lock *lock = key_lock_take(world->engine.locks, "vm", vm.id);
-    health_ask_all(&world->engine); /* does not wait */
+    rounds_make_one(&world->engine); /* does not wait */
     assert_int_equal(atomic_load(&doctor.asked), 0);
     key_lock_release(lock);
-    health_ask_all(&world->engine);
+    rounds_make_one(&world->engine);
     assert_int_equal(atomic_load(&doctor.asked), 1);
     vm_record_free(&vm);
     vm_delete(world, "web");
@@ -171,8 +171,8 @@ static void no_answer_is_no_reason_to_end_it(void **state)
     struct world *world = *state;
     start_vm(world, "web", "sick");
     atomic_store(&doctor.late, true);
-    health_ask_all(&world->engine); /* left behind */
-    health_ask_all(&world->engine); /* still in there */
+    rounds_make_one(&world->engine); /* left behind */
+    rounds_make_one(&world->engine); /* still in there */
     assert_int_equal(atomic_load(&doctor.asked), 1);
     assert_state(world, "web", "running", NULL);
     probe_set(&probe.let_go);
@@ -197,45 +197,6 @@ static void what_it_keeps_is_there_in_the_next_round_and_gone_in_the_next_run(vo
     vm_delete(world, "web");
 }
 
-/* -- The timer -------------------------------------------------------------------------------------- */
-
-struct timer_test {
-    struct world *world;
-    struct health *health;
-    bool done;
-};
-
-static void start_rounds(void *context)
-{
-    struct timer_test *test = context;
-    test->health = health_start(&test->world->engine);
-}
-
-static void stop_rounds(void *context)
-{
-    struct timer_test *test = context;
-    health_stop(test->health);
-    probe_set(&test->done);
-}
-
-static void rounds_come_by_themselves(void **state)
-{
-    struct world *world = *state;
-    struct timer_test test = {.world = world};
-    json_put(world->config, "health_interval", json_integer(10));
-    start_vm(world, "web", "sick");
-    atomic_store(&doctor.code, BANGER_EIO);
-    loop_post(world->loop, start_rounds, &test);
-    await_event_of(world, "vm.health", "web");
-    assert_state(world, "web", "error", "its disk is full");
-    loop_post(world->loop, stop_rounds, &test);
-    probe_wait(&test.done);
-    vm_delete(world, "web");
-    world_stop(world); /* the last round, and what it posted */
-    health_free(test.health);
-    world_start(world);
-}
-
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, open_world, world_close)
@@ -246,7 +207,6 @@ int main(void)
         TEST(one_at_work_is_left_for_the_next_round),
         TEST(no_answer_is_no_reason_to_end_it),
         TEST(what_it_keeps_is_there_in_the_next_round_and_gone_in_the_next_run),
-        TEST(rounds_come_by_themselves),
     };
     return cmocka_run_group_tests_name("health", tests, NULL, NULL);
 }
