@@ -6,7 +6,8 @@
 
 #include <pthread.h>
 
-#define PAUSE_MAX 64 /* rounds, five minutes as shipped: what fails that long waits for somebody to mend it */
+/* Rounds, five minutes as shipped: what fails that long waits for somebody to mend it. */
+#define PAUSE_MAX 64
 
 struct entry {
     struct entry *next;
