@@ -2,8 +2,8 @@
 #include "lifecycle/engine.h"
 
 #include "base/log.h"
-#include "lifecycle/again.h"
 #include "lifecycle/live.h"
+#include "lifecycle/retry.h"
 #include "store/oplog.h"
 
 static void warn_to_log(void *context, const char *text)
@@ -18,15 +18,15 @@ void engine_init(struct engine *engine)
 {
     engine->locks = key_locks_new();
     engine->live = live_table_new();
-    engine->again = again_new();
+    engine->retries = retry_table_new();
 }
 
 void engine_free(struct engine *engine)
 {
-    again_free(engine->again);
+    retry_table_free(engine->retries);
     live_table_free(engine->live);
     key_locks_free(engine->locks);
-    engine->again = NULL;
+    engine->retries = NULL;
     engine->live = NULL;
     engine->locks = NULL;
 }

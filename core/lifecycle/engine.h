@@ -16,7 +16,7 @@
 #include <stdbool.h>
 
 struct live_table;
-struct again;
+struct retry_table;
 
 struct engine {
     const struct layout *layout;
@@ -27,7 +27,7 @@ struct engine {
     const json_t *config; /* config_load's */
     struct key_locks *locks;
     struct live_table *live;
-    struct again *again;
+    struct retry_table *retries;
     /* Runs work that begins here, not at a client: a VMM that ended. Set by the daemon. */
     void (*defer)(void *context, void (*fn)(void *context), void *argument);
     /* Tells live listeners that there is a new event. NULL: nobody listens. */

@@ -4,11 +4,10 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "base/log.h"
-#include "lifecycle/again.h"
 #include "lifecycle/create.h"
 #include "lifecycle/live.h"
 #include "lifecycle/request.h"
+#include "lifecycle/retry.h"
 #include "lifecycle/stage.h"
 #include "lifecycle/view.h"
 
@@ -109,19 +108,14 @@ int lifecycle_delete(struct engine *engine, const struct caller *caller, const c
 
 static bool delete_ephemeral(struct engine *engine, const char *vm_id)
 {
-    banger_error err = BANGER_ERROR_INIT;
-    if (lifecycle_delete(engine, &caller_nobody, vm_id, NULL, &err) == 0 ||
-        err.code == BANGER_ENOTFOUND) { /* its owner has usually deleted it already */
-        return true;
-    }
-    log_error("the ephemeral VM %.8s cannot be deleted: %s", vm_id, err.message);
-    return false;
+    const struct request request = {.kind = "vm.delete", .vm = vm_id, .body = body_delete};
+    return request_attempt(engine, &request); /* its owner has usually deleted it already */
 }
 
 void lifecycle_abandon(struct engine *engine, const char *vm_id)
 {
     if (!delete_ephemeral(engine, vm_id)) {
-        again_later(engine, vm_id, delete_ephemeral);
+        retry_later(engine, vm_id, delete_ephemeral);
     }
 }
 
@@ -154,7 +148,7 @@ static int start_new(struct engine *engine, const struct caller *caller, bool ep
         request_run_held(engine, &caller_nobody, &undo, &second) < 0) {
         error_join(&failure, &second);
         if (ephemeral) {
-            again_later(engine, id, delete_ephemeral);
+            retry_later(engine, id, delete_ephemeral);
         }
     }
     if (err != NULL) {
@@ -180,6 +174,9 @@ int lifecycle_run(struct engine *engine, const struct caller *caller, const json
         return 0;
     }
     *result = view_vm_held(engine, id, err);
+    if (*result == NULL && ephemeral) { /* whoever asked never learns of it, and has no lease */
+        retry_later(engine, id, delete_ephemeral);
+    }
     return *result != NULL ? 0 : -1;
 }
 

@@ -46,9 +46,13 @@ int lifecycle_plan(struct engine *engine, const char *vm, json_t **result, bange
  * ephemeral ones, releases what interrupted operations left. Fails only when the store does. */
 int lifecycle_reconcile(struct engine *engine, banger_error *err);
 
-/* The VMM's process ended: clean up, unless an operation already did. */
-void lifecycle_vm_ended(struct engine *engine, const char *vm_id);
-/* The record calls it running, and no process of it is known: take it up, or clean up. */
-void lifecycle_vm_lost(struct engine *engine, const char *vm_id);
+/* Attempts of the daemon itself (retry.h).
+ * The VMM's process ended: clean up, unless an operation already did. */
+bool lifecycle_vm_ended(struct engine *engine, const char *vm_id);
+/* It does not run, and holds what such a cleanup could not give back. */
+bool lifecycle_give_back(struct engine *engine, const char *vm_id);
+/* The record calls it running and no process of it is known, or an earlier daemon has left something of it: take it up,
+ * or clean up. */
+bool lifecycle_take_up(struct engine *engine, const char *vm_id);
 
 #endif

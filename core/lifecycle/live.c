@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/name.h"
 #include "lifecycle/lifecycle.h"
+#include "lifecycle/retry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,28 +108,13 @@ void live_table_free(struct live_table *table)
     }
 }
 
-struct ended_vm {
-    struct engine *engine;
-    char id[ID_LENGTH + 1];
-};
-
-static void run_ended(void *argument)
-{
-    AUTO_FREE struct ended_vm *ended = argument;
-    lifecycle_vm_ended(ended->engine, ended->id);
-}
-
 static void on_pidfd(void *context, uint32_t events)
 {
     (void)events;
     struct live_vm *vm = context;
     loop_watch_remove(STEAL(vm->watch));
-    struct ended_vm *ended = xcalloc(1, sizeof(*ended));
-    ended->engine = vm->engine;
-    memcpy(ended->id, vm->id, sizeof(ended->id));
-    struct engine *engine = vm->engine;
+    retry_start(vm->engine, vm->id, lifecycle_vm_ended);
     unref(vm);
-    engine->defer(engine->context, run_ended, ended);
 }
 
 /* On the loop's thread, with the watch's reference already counted. */

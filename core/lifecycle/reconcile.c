@@ -18,11 +18,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "image/staging.h"
-#include "lifecycle/again.h"
 #include "lifecycle/console.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/live.h"
 #include "lifecycle/request.h"
+#include "lifecycle/retry.h"
 #include "lifecycle/spawn.h"
 #include "lifecycle/stage.h"
 
@@ -76,14 +76,9 @@ static bool is_live(const struct operation *op)
 /* In a later round. A VM that was started anew since is told once more than it needs. */
 static bool tell_later(struct engine *engine, const char *vm_id)
 {
-    banger_error err = BANGER_ERROR_INIT;
-    struct request request = {
+    const struct request request = {
         .kind = "vm.reconcile", .vm = vm_id, .is_due = is_live, .body = tell_capabilities};
-    if (request_run(engine, &caller_nobody, &request, &err) >= 0 || err.code == BANGER_ENOTFOUND) {
-        return true;
-    }
-    log_error("%.8s is not served fully: %s", vm_id, err.message);
-    return false;
+    return request_attempt(engine, &request);
 }
 
 /* Takes up the process. What does not answer is only told about: it may be stopped on purpose. */
@@ -137,7 +132,7 @@ static int body_take_up(struct operation *op, banger_error *err)
         return clean_up(op, err);
     }
     if (adopt(op, &process, pidfd, err) < 0) {
-        again_later(op->engine, op->vm.id, tell_later);
+        retry_later(op->engine, op->vm.id, tell_later);
         return -1;
     }
     return 0;
@@ -156,14 +151,10 @@ static bool has_rows(struct engine *engine, const char *vm_id)
 
 static void reconcile_vm(struct engine *engine, const struct vm_record *vm)
 {
-    banger_error err = BANGER_ERROR_INIT;
-    struct request request = {.kind = "vm.reconcile", .vm = vm->id, .body = body_take_up};
     if (json_get_bool(vm->spec, "ephemeral", false)) {
         lifecycle_abandon(engine, vm->id);
-    } else if (vm->state == VM_RUNNING || has_rows(engine, vm->id)) {
-        if (request_run(engine, &caller_nobody, &request, &err) < 0) {
-            log_error("%s cannot be taken up: %s", vm->name, err.message);
-        }
+    } else if (!lifecycle_take_up(engine, vm->id)) {
+        retry_later(engine, vm->id, lifecycle_take_up);
     }
 }
 
@@ -207,6 +198,15 @@ int lifecycle_reconcile(struct engine *engine, banger_error *err)
     return release_unowned(engine, err);
 }
 
+/* -- VMs that ended, or that nobody knows --------------------------------------------------------------- */
+
+/* What a first attempt, or a daemon before us, has not given back. */
+static bool is_left_over(const struct operation *op)
+{
+    return !live_is_running(op->engine, op->vm.id) &&
+           (live_is_known(op->engine, op->vm.id) || has_rows(op->engine, op->vm.id));
+}
+
 /* No: an operation that held the lock has dealt with it, or started the VM anew. */
 static bool is_ended_unseen(const struct operation *op)
 {
@@ -230,28 +230,32 @@ static int body_ended(struct operation *op, banger_error *err)
     return 0;
 }
 
-void lifecycle_vm_ended(struct engine *engine, const char *vm_id)
+bool lifecycle_vm_ended(struct engine *engine, const char *vm_id)
 {
-    banger_error err = BANGER_ERROR_INIT;
-    struct request request = {
+    const struct request request = {
         .kind = "vm.ended", .vm = vm_id, .is_due = is_ended_unseen, .body = body_ended};
-    if (request_run(engine, &caller_nobody, &request, &err) < 0 && err.code != BANGER_ENOTFOUND) {
-        log_error("cleaning up after %.8s: %s", vm_id, err.message);
+    if (!request_attempt(engine, &request)) {
+        retry_later(engine, vm_id, lifecycle_give_back);
     }
+    return true;
 }
 
-/* No: an operation that held the lock has dealt with it. */
-static bool is_lost(const struct operation *op)
+bool lifecycle_give_back(struct engine *engine, const char *vm_id)
 {
-    return op->vm.state == VM_RUNNING && !live_is_known(op->engine, op->vm.id);
+    const struct request request = {
+        .kind = "vm.ended", .vm = vm_id, .is_due = is_left_over, .body = body_ended};
+    return request_attempt(engine, &request);
 }
 
-void lifecycle_vm_lost(struct engine *engine, const char *vm_id)
+static bool is_to_be_taken_up(const struct operation *op)
 {
-    banger_error err = BANGER_ERROR_INIT;
-    struct request request = {
-        .kind = "vm.reconcile", .vm = vm_id, .is_due = is_lost, .body = body_take_up};
-    if (request_run(engine, &caller_nobody, &request, &err) < 0 && err.code != BANGER_ENOTFOUND) {
-        log_error("taking up %.8s: %s", vm_id, err.message);
-    }
+    return (op->vm.state == VM_RUNNING && !live_is_known(op->engine, op->vm.id)) ||
+           is_left_over(op);
+}
+
+bool lifecycle_take_up(struct engine *engine, const char *vm_id)
+{
+    const struct request request = {
+        .kind = "vm.reconcile", .vm = vm_id, .is_due = is_to_be_taken_up, .body = body_take_up};
+    return request_attempt(engine, &request);
 }

@@ -11,6 +11,7 @@
 #include "lifecycle/request.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "lifecycle/view.h"
 
 #include <string.h>
@@ -125,4 +126,22 @@ int request_run_and_show(struct engine *engine, const struct caller *caller,
     }
     *result = view_vm_held(engine, id, err);
     return *result != NULL ? 0 : -1;
+}
+
+/* Whether the VM is gone cannot be told from an operation's error: a hook may fail with any code. */
+bool request_attempt(struct engine *engine, const struct request *request)
+{
+    struct vm_record vm = {0};
+    banger_error failure = BANGER_ERROR_INIT;
+    banger_error err = BANGER_ERROR_INIT;
+    if (request_run(engine, &caller_nobody, request, &failure) >= 0) {
+        return true;
+    }
+    bool found = vm_find(engine->store, request->vm, &vm, &err) == 0;
+    bool gone = !found && err.code == BANGER_ENOTFOUND;
+    if (!gone) {
+        log_error("%s %s: %s", request->kind, found ? vm.name : request->vm, failure.message);
+    }
+    vm_record_free(&vm);
+    return gone;
 }

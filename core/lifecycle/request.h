@@ -34,4 +34,8 @@ int request_run_held(struct engine *engine, const struct caller *caller,
 int request_run_and_show(struct engine *engine, const struct caller *caller,
                          const struct request *request, json_t **result, banger_error *err);
 
+/* For the daemon itself, `request->vm` is an id. True: it is done, it was not due, or there is no such VM (any more);
+ * else the log has the reason. */
+bool request_attempt(struct engine *engine, const struct request *request);
+
 #endif

@@ -3,10 +3,11 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "lifecycle/again.h"
+#include "base/log.h"
 #include "lifecycle/health.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/live.h"
+#include "lifecycle/retry.h"
 #include "store/vm_table.h"
 
 #include <stdatomic.h>
@@ -24,63 +25,55 @@ static bool is_at_work(struct engine *engine, const char *vm_id)
     return key_lock_users(engine->locks, "vm", vm_id) > 0;
 }
 
-static void look_at(struct engine *engine, const char *vm_id)
-{
-    if (is_at_work(engine, vm_id)) {
-        return;
-    }
-    if (live_is_running(engine, vm_id)) {
-        health_ask(engine, vm_id);
-    } else {
-        lifecycle_vm_ended(engine, vm_id); /* again: the first attempt was in vain */
-    }
-}
-
-static bool is_stopped(const atomic_bool *stopped)
-{
-    return stopped != NULL && atomic_load(stopped);
-}
-
 static void look_at_live_ones(struct engine *engine, const atomic_bool *stopped)
 {
     AUTO_JSON json_t *ids = live_ids(engine);
     size_t i = 0;
-    json_t *id = NULL;
-    json_array_foreach (ids, i, id) {
-        if (is_stopped(stopped)) {
+    json_t *item = NULL;
+    json_array_foreach (ids, i, item) {
+        const char *id = json_string_value(item);
+        if (atomic_load(stopped)) {
             return;
         }
-        look_at(engine, json_string_value(id));
+        if (is_at_work(engine, id)) {
+            continue;
+        }
+        if (live_is_running(engine, id)) {
+            health_ask(engine, id);
+        } else {
+            retry_ensure(engine, id, lifecycle_give_back);
+        }
     }
 }
 
-static void take_up_lost_ones(struct engine *engine, const atomic_bool *stopped)
+static void take_up_lost_ones(struct engine *engine)
 {
-    struct vm_list running = {0};
-    if (vm_list_running(engine->store, &running, NULL) < 0) {
-        return;
+    banger_error err = BANGER_ERROR_INIT;
+    AUTO_JSON json_t *ids = vm_running_ids(engine->store, &err);
+    if (ids == NULL) {
+        log_error("cannot look for VMs that nobody knows: %s", err.message);
     }
-    for (size_t i = 0; i < running.count && !is_stopped(stopped); i++) {
-        const char *id = running.items[i].id;
+    size_t i = 0;
+    json_t *item = NULL;
+    json_array_foreach (ids, i, item) {
+        const char *id = json_string_value(item);
         if (!live_is_known(engine, id) && !is_at_work(engine, id)) {
-            lifecycle_vm_lost(engine, id);
+            retry_ensure(engine, id, lifecycle_take_up);
         }
     }
-    vm_list_free(&running);
 }
 
 static void make_one(struct engine *engine, const atomic_bool *stopped)
 {
     look_at_live_ones(engine, stopped);
-    take_up_lost_ones(engine, stopped);
-    if (!is_stopped(stopped)) {
-        again_round(engine);
-    }
+    take_up_lost_ones(engine);
+    retry_round(engine);
 }
 
 void rounds_make_one(struct engine *engine)
 {
-    make_one(engine, NULL);
+    const atomic_bool never = false;
+    make_one(engine, &never);
 }
 
 /* -- The timer -------------------------------------------------------------------------------------- */
@@ -126,6 +119,7 @@ struct rounds *rounds_new(struct engine *engine)
 void rounds_stop(struct rounds *rounds)
 {
     atomic_store(&rounds->stopped, true);
+    retry_stop(rounds->engine);
     if (rounds->timer != NULL) {
         loop_timer_cancel(STEAL(rounds->timer));
     }

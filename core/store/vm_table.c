@@ -288,6 +288,20 @@ int vm_list_running(struct store *store, struct vm_list *list, banger_error *err
     return row;
 }
 
+json_t *vm_running_ids(struct store *store, banger_error *err)
+{
+    AUTO_SQL struct sql sql =
+        sql_open(store, SQL_READ, "SELECT id FROM vms WHERE state = 'running'");
+    AUTO_JSON json_t *ids = json_array();
+    char id[ID_LENGTH + 1];
+    int row;
+    while ((row = sql_step(&sql, err)) > 0) {
+        sql_column_copy(&sql, 0, id, sizeof(id));
+        (void)json_array_append_new(ids, json_string(id));
+    }
+    return row == 0 ? STEAL(ids) : NULL;
+}
+
 int vm_count(struct store *store, int64_t *total, int64_t *running, banger_error *err)
 {
     AUTO_SQL struct sql sql =

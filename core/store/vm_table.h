@@ -49,6 +49,8 @@ struct vm_list {
  * wants to change a VM takes it from vm_find. */
 int vm_list_all(struct store *store, struct vm_list *list, banger_error *err);
 int vm_list_running(struct store *store, struct vm_list *list, banger_error *err); /* likewise */
+json_t *vm_running_ids(struct store *store,
+                       banger_error *err); /* a new list of strings; NULL on failure */
 int vm_count(struct store *store, int64_t *total, int64_t *running, banger_error *err);
 void vm_list_free(struct vm_list *list);
 

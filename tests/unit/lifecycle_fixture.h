@@ -48,6 +48,7 @@
 static struct probe {
     atomic_int calls[HOOK_COUNT];
     atomic_int fails;      /* the hook that fails; HOOK_COUNT: none */
+    atomic_int code;       /* with which */
     atomic_int blocks;     /* the hook that waits for probe_let_go; HOOK_COUNT: none */
     atomic_bool keeps;     /* cleanup does not give back what prepare took */
     const char *only;      /* the VM that blocks; NULL: any */
@@ -84,6 +85,7 @@ static inline void probe_reset(void)
         atomic_store(&probe.calls[i], 0);
     }
     atomic_store(&probe.fails, HOOK_COUNT);
+    atomic_store(&probe.code, BANGER_EIO);
     atomic_store(&probe.blocks, HOOK_COUNT);
     atomic_store(&probe.keeps, false);
     probe.only = NULL;
@@ -102,7 +104,8 @@ static inline int probe_hook(enum hook hook, const struct banger_host *host,
     }
     if (atomic_load(&probe.fails) == (int)hook) {
         /* In parentheses: cmocka has a macro of that name. */
-        return (host->fail)(call, BANGER_EIO, "the probe fails in %s, as told", hook_name(hook));
+        return (host->fail)(call, atomic_load(&probe.code), "the probe fails in %s, as told",
+                            hook_name(hook));
     }
     return 0;
 }

@@ -14,6 +14,13 @@ static void call_it_running(struct world *world, const char *name)
     vm_record_free(&vm);
 }
 
+/* With what it has started. */
+static void play_round(struct world *world)
+{
+    rounds_make_one(&world->engine);
+    pool_drain(world->pool);
+}
+
 static enum vm_state state_of(struct world *world, const char *name)
 {
     struct vm_record vm = vm_of(world, name);
@@ -40,11 +47,11 @@ static void one_that_is_called_running_and_has_ended_is_cleaned_up(void **state)
     probe_reset();
     /* More than one, while the stop's VMM is looked at a second time, for nothing. */
     while (state_of(world, "web") == VM_RUNNING) {
-        rounds_make_one(&world->engine);
+        play_round(world);
     }
     assert_state(world, "web", "stopped", NULL);
     assert_int_equal(atomic_load(&probe.calls[HOOK_CLEANUP]), 1);
-    rounds_make_one(&world->engine);
+    play_round(world);
     assert_int_equal(atomic_load(&probe.calls[HOOK_CLEANUP]), 1);
     vm_delete(world, "web");
 }
@@ -59,7 +66,7 @@ static void one_that_lives_unknown_is_taken_up(void **state)
     live_remove(&world->engine, vm.id);
     assert_false(live_is_known(&world->engine, vm.id));
     probe_reset();
-    rounds_make_one(&world->engine);
+    play_round(world);
     assert_true(live_is_running(&world->engine, vm.id));
     assert_int_equal(vmm_pid(world, "web"), pid);
     assert_int_equal(atomic_load(&probe.calls[HOOK_RECONCILED]), 1);
@@ -75,10 +82,10 @@ static void one_at_work_is_left_for_the_next_round(void **state)
     call_it_running(world, "web");
     struct vm_record vm = vm_of(world, "web");
     struct key_lock *lock = key_lock_take(world->engine.locks, "vm", vm.id);
-    rounds_make_one(&world->engine); /* does not wait */
+    play_round(world); /* does not wait */
     assert_state(world, "web", "running", NULL);
     key_lock_release(lock);
-    rounds_make_one(&world->engine);
+    play_round(world);
     assert_state(world, "web", "stopped", NULL);
     vm_record_free(&vm);
     vm_delete(world, "web");
@@ -96,13 +103,38 @@ static void one_that_a_hook_failed_for_is_told_of_later(void **state)
     world_start(world);
     assert_int_equal(lifecycle_reconcile(&world->engine, NULL), 0);
     assert_state(world, "web", "running", NULL);
-    rounds_make_one(&world->engine);
+    play_round(world);
     assert_int_equal(atomic_load(&probe.calls[HOOK_RECONCILED]), 4); /* twice each */
     atomic_store(&probe.fails, HOOK_COUNT);
     for (int round = 2; round <= 5; round++) {
-        rounds_make_one(&world->engine);
+        play_round(world);
     }
     assert_int_equal(atomic_load(&probe.calls[HOOK_RECONCILED]), 5);
+    vm_delete(world, "web");
+    assert_nothing_left(world);
+}
+
+/* A VMM that ends while a hook fails. The error code is the hook's, and says nothing of the VM. */
+static void one_that_could_not_be_cleaned_up_is_later(void **state)
+{
+    struct world *world = *state;
+    vm_create(world, "web", "run");
+    vm_start(world, "web");
+    probe_reset();
+    atomic_store(&probe.code, BANGER_ENOTFOUND);
+    atomic_store(&probe.fails, HOOK_CLEANUP);
+    assert_int_equal(kill(vmm_pid(world, "web"), SIGKILL), 0);
+    await_event_of(world, "vm.ended", "web");
+    pool_drain(world->pool);
+    assert_state(world, "web", "error", "the probe fails in cleanup");
+    play_round(world);
+    assert_int_equal(atomic_load(&probe.calls[HOOK_CLEANUP]), 2);
+    atomic_store(&probe.fails, HOOK_COUNT);
+    play_round(world);
+    assert_int_equal(atomic_load(&probe.calls[HOOK_CLEANUP]), 2);
+    play_round(world);
+    assert_int_equal(atomic_load(&probe.calls[HOOK_CLEANUP]), 3);
+    assert_state(world, "web", "stopped", NULL);
     vm_delete(world, "web");
     assert_nothing_left(world);
 }
@@ -132,18 +164,18 @@ static void one_that_cannot_be_deleted_is_tried_less_and_less_often(void **state
     atomic_store(&probe.fails, HOOK_CLEANUP);
     abandon(world, "web");
     for (int round = 1; round <= 7; round++) {
-        rounds_make_one(&world->engine);
+        play_round(world);
     }
     /* At once, and in rounds 1, 3 and 7. */
     assert_int_equal(atomic_load(&probe.calls[HOOK_CLEANUP]), 4);
     atomic_store(&probe.fails, HOOK_COUNT);
     for (int round = 8; round <= 14; round++) {
-        rounds_make_one(&world->engine);
+        play_round(world);
     }
     assert_true(is_there(world, "web"));
-    rounds_make_one(&world->engine);
+    play_round(world);
     assert_false(is_there(world, "web"));
-    rounds_make_one(&world->engine);
+    play_round(world);
     assert_int_equal(atomic_load(&probe.calls[HOOK_CLEANUP]), 5);
     assert_nothing_left(world);
 }
@@ -157,7 +189,7 @@ static void one_that_somebody_has_deleted_is_forgotten(void **state)
     atomic_store(&probe.fails, HOOK_COUNT);
     vm_delete(world, "web");
     probe_reset();
-    rounds_make_one(&world->engine);
+    play_round(world);
     assert_int_equal(atomic_load(&probe.calls[HOOK_CLEANUP]), 0);
 }
 
@@ -205,6 +237,7 @@ int main(void)
         TEST(one_that_lives_unknown_is_taken_up),
         TEST(one_at_work_is_left_for_the_next_round),
         TEST(one_that_a_hook_failed_for_is_told_of_later),
+        TEST(one_that_could_not_be_cleaned_up_is_later),
         TEST(one_that_is_abandoned_is_deleted),
         TEST(one_that_cannot_be_deleted_is_tried_less_and_less_often),
         TEST(one_that_somebody_has_deleted_is_forgotten),
