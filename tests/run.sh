@@ -7,7 +7,8 @@
 # A group is one program or many. Of all that was asked for, as many programs as there are processors (JOBS=N:
 # that many) run side by side, in the order of the groups. What a program prints is shown when it has ended, as a
 # whole; a single one is shown as it goes. Programs that share something have a lane, in which they follow one another.
-# The suites that boot guests are a lane: a translated guest takes a processor of its own.
+# The suites that boot guests are a lane: a translated guest takes a processor of its own. The testbed is a machine of one
+# processor with a lane of its own: beside the other suites it keeps the second one busy.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 build=$(realpath "${BUILD:-build}")
@@ -222,7 +223,7 @@ for group in "$@"; do
         "${patient[@]}" $((SOAK_SECONDS + 900)) python3 tests/load/soak.py
       ;;
     integration) suite integration guests 2400 tests/integration ;;
-    testbed) plan testbed guests env BUILD="$build" tests/testbed/suite.sh ;;
+    testbed) plan testbed testbed env BUILD="$build" tests/testbed/suite.sh ;;
     integration-asan) integration_of "$build/asan" ;;
     integration-tsan) integration_of "$build/tsan" ;;
     *) echo "tests/run.sh: no group '$group'" >&2; exit 2 ;;
