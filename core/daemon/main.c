@@ -163,7 +163,9 @@ static int serve(struct daemon *daemon, struct options *options, int signals, ba
     int result = loop_run(daemon->loop, err);
     rounds_stop(daemon->rounds);
     loop_watch_remove(watch);
-    rpc_server_free(STEAL(daemon->server)); /* waits for the workers, `start` among them */
+    rpc_server_free(
+        daemon->server); /* waits for the workers, `start` among them; they still ask for it */
+    daemon->server = NULL;
     if (start.failure.code != 0) {
         *err = start.failure;
         return -1;

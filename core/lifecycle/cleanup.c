@@ -135,6 +135,7 @@ int stage_cleanup_runtime(struct operation *op, banger_error *err)
         *err = failures;
         return -1;
     }
+    op->cleaned_up = true;
     (void)json_object_clear(op->vm.runtime);
     scope_clear_runtime(op->scope);
     return 0;

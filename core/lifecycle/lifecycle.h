@@ -49,10 +49,9 @@ int lifecycle_reconcile(struct engine *engine, banger_error *err);
 /* Attempts of the daemon itself (retry.h).
  * The VMM's process ended: clean up, unless an operation already did. */
 bool lifecycle_vm_ended(struct engine *engine, const char *vm_id);
-/* It does not run, and holds what such a cleanup could not give back. */
+/* It does not run, and holds what a cleanup could not give back. */
 bool lifecycle_give_back(struct engine *engine, const char *vm_id);
-/* The record calls it running and no process of it is known, or an earlier daemon has left something of it: take it up,
- * or clean up. */
+/* The record calls it running, and no process of it is known: take it up, or clean up. */
 bool lifecycle_take_up(struct engine *engine, const char *vm_id);
 
 #endif

@@ -36,6 +36,7 @@ struct operation {
     const json_t *changes;   /* set; borrowed */
     int64_t stop_timeout_ms; /* stop, restart; < 0: the configured one */
 
+    bool cleaned_up;  /* by this operation: nothing of the run is held any more */
     char *end_reason; /* why the run did not end well: with the state `error`; NULL: it did */
 
     int64_t log_id; /* 0: not in the log */

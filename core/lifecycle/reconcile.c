@@ -10,8 +10,7 @@
  * 5. What belongs to no VM (staging folders of images and kernels) is released.
  *
  * "Lives" has three answers: where it cannot be told (no descriptor left, say), the VM is left
- * alone. A VM that cannot be handled is reported; its rows stay for the next time, which is the
- * next round (rounds.h) for one that is called running.
+ * alone. A VM that cannot be handled is reported; its rows stay for the next attempt (rounds.h).
  */
 #include "base/cleanup.h"
 #include "base/failpoint.h"
@@ -19,6 +18,7 @@
 #include "base/log.h"
 #include "image/staging.h"
 #include "lifecycle/console.h"
+#include "lifecycle/end_reason.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/live.h"
 #include "lifecycle/request.h"
@@ -104,7 +104,7 @@ static int adopt(struct operation *op, const struct process_id *process, int pid
 
 static int clean_up(struct operation *op, banger_error *err)
 {
-    if (op->vm.state != VM_RUNNING) {
+    if (!end_reason_recall(op) && op->vm.state != VM_RUNNING) {
         op->end_reason = xstrdup("the daemon ended in the middle of an operation");
     }
     if (stages_run(op, &stale_stages, err) < 0) {
@@ -153,8 +153,9 @@ static void reconcile_vm(struct engine *engine, const struct vm_record *vm)
 {
     if (json_get_bool(vm->spec, "ephemeral", false)) {
         lifecycle_abandon(engine, vm->id);
-    } else if (!lifecycle_take_up(engine, vm->id)) {
-        retry_later(engine, vm->id, lifecycle_take_up);
+    } else if (vm->state == VM_RUNNING || has_rows(engine, vm->id)) {
+        const struct request request = {.kind = "vm.reconcile", .vm = vm->id, .body = body_take_up};
+        (void)request_attempt(engine, &request);
     }
 }
 
@@ -213,8 +214,8 @@ static bool is_ended_unseen(const struct operation *op)
     return live_is_known(op->engine, op->vm.id) && !live_is_running(op->engine, op->vm.id);
 }
 
-/* A VMM that ended by itself: the guest powered off, or it crashed, or somebody killed it. */
-static int body_ended(struct operation *op, banger_error *err)
+/* -1: it is not known, or no longer. */
+static int wait_status(struct operation *op)
 {
     struct process_id process;
     AUTO_CLOSE int pidfd = -1;
@@ -222,7 +223,15 @@ static int body_ended(struct operation *op, banger_error *err)
     if (live_process(op->engine, op->vm.id, &process, &pidfd, NULL) == 0) {
         (void)process_wait(pidfd, deadline_in(0), &status, NULL);
     }
-    op->end_reason = vmm_end_text(status);
+    return status;
+}
+
+/* A VMM that ended by itself: the guest powered off, or it crashed, or somebody killed it. */
+static int body_ended(struct operation *op, banger_error *err)
+{
+    if (!end_reason_recall(op)) {
+        op->end_reason = vmm_end_text(wait_status(op));
+    }
     if (stages_run(op, &stale_stages, err) < 0) {
         stages_fail_end(op, err);
         return -1;
@@ -234,9 +243,7 @@ bool lifecycle_vm_ended(struct engine *engine, const char *vm_id)
 {
     const struct request request = {
         .kind = "vm.ended", .vm = vm_id, .is_due = is_ended_unseen, .body = body_ended};
-    if (!request_attempt(engine, &request)) {
-        retry_later(engine, vm_id, lifecycle_give_back);
-    }
+    (void)request_attempt(engine, &request); /* what it cannot give back is lifecycle_give_back's */
     return true;
 }
 
@@ -247,15 +254,14 @@ bool lifecycle_give_back(struct engine *engine, const char *vm_id)
     return request_attempt(engine, &request);
 }
 
-static bool is_to_be_taken_up(const struct operation *op)
+static bool is_lost(const struct operation *op)
 {
-    return (op->vm.state == VM_RUNNING && !live_is_known(op->engine, op->vm.id)) ||
-           is_left_over(op);
+    return op->vm.state == VM_RUNNING && !live_is_known(op->engine, op->vm.id);
 }
 
 bool lifecycle_take_up(struct engine *engine, const char *vm_id)
 {
     const struct request request = {
-        .kind = "vm.reconcile", .vm = vm_id, .is_due = is_to_be_taken_up, .body = body_take_up};
+        .kind = "vm.reconcile", .vm = vm_id, .is_due = is_lost, .body = body_take_up};
     return request_attempt(engine, &request);
 }

@@ -46,7 +46,7 @@ static void look_at_live_ones(struct engine *engine, const atomic_bool *stopped)
     }
 }
 
-static void take_up_lost_ones(struct engine *engine)
+static void take_up_lost_ones(struct engine *engine, const atomic_bool *stopped)
 {
     banger_error err = BANGER_ERROR_INIT;
     AUTO_JSON json_t *ids = vm_running_ids(engine->store, &err);
@@ -57,7 +57,7 @@ static void take_up_lost_ones(struct engine *engine)
     json_t *item = NULL;
     json_array_foreach (ids, i, item) {
         const char *id = json_string_value(item);
-        if (!live_is_known(engine, id) && !is_at_work(engine, id)) {
+        if (!live_is_known(engine, id) && !is_at_work(engine, id) && !atomic_load(stopped)) {
             retry_ensure(engine, id, lifecycle_take_up);
         }
     }
@@ -66,7 +66,7 @@ static void take_up_lost_ones(struct engine *engine)
 static void make_one(struct engine *engine, const atomic_bool *stopped)
 {
     look_at_live_ones(engine, stopped);
-    take_up_lost_ones(engine);
+    take_up_lost_ones(engine, stopped);
     retry_round(engine);
 }
 

@@ -12,7 +12,10 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "lifecycle/end_reason.h"
+#include "lifecycle/lifecycle.h"
 #include "lifecycle/live.h"
+#include "lifecycle/retry.h"
 
 struct stage_row {
     const char *name;
@@ -102,11 +105,20 @@ int stages_run(struct operation *op, const struct stage_list *list, banger_error
     return 0;
 }
 
+/* What is left is tried again by the daemon itself, and records then why the run ended. */
+static void leave_for_later(struct operation *op, const char *end_reason)
+{
+    end_reason_keep(op, end_reason);
+    retry_later(op->engine, op->vm.id, lifecycle_give_back);
+}
+
 static void record_failure(struct operation *op, const banger_error *failure)
 {
     op->vm.state = VM_ERROR;
     free(op->vm.last_error);
-    op->vm.last_error = xstrdup(failure->message);
+    op->vm.last_error = op->end_reason != NULL
+                            ? str_format("%s; %s", op->end_reason, failure->message)
+                            : xstrdup(failure->message);
     banger_error err = BANGER_ERROR_INIT;
     if (operation_save(op, &err) < 0) {
         log_error("the state of %s cannot be saved: %s", op->vm.name, err.message);
@@ -130,6 +142,7 @@ void stages_fail(struct operation *op, banger_error *err)
     banger_error second = BANGER_ERROR_INIT;
     if (run_one(op, STAGE_CLEANUP_RUNTIME, &second) < 0) {
         error_join(err, &second);
+        leave_for_later(op, err->message);
     }
     if (err->hint[0] == '\0' && err->code != BANGER_ECANCELLED) {
         say_where_to_look(op, err);
@@ -139,7 +152,11 @@ void stages_fail(struct operation *op, banger_error *err)
 
 void stages_fail_end(struct operation *op, const banger_error *err)
 {
-    if (!live_is_running(op->engine, op->vm.id)) {
-        record_failure(op, err);
+    if (live_is_running(op->engine, op->vm.id)) {
+        return;
     }
+    if (!op->cleaned_up) {
+        leave_for_later(op, op->end_reason);
+    }
+    record_failure(op, err);
 }

@@ -82,6 +82,6 @@ print(*(event["data"]["outcome"] for event in map(json.loads, sys.stdin) if even
   is "$(state_of web)" error
   allow
   event vm.ended web '"outcome":"done"'
-  is "$(state_of web)" stopped
+  is "$(banger vm show web --json | json '(data["state"], data["last_error"])')" "('error', 'the VMM was ended by signal KILL')"
   is "$(inventory | grep -v "^vm \|/state/vms/")" ""
 }

@@ -207,7 +207,7 @@ cleanups() {
   is "$(state_of survivor)" running
   is "$(vmm_of survivor)" "$vmm"
   event vm.reconcile survivor '"outcome":"failed"'
-  banger plugin show hostile --json | json 'data["hooks"]["reconciled"]["failures"]' | grep -qx '[2468]' # twice, and in later rounds
+  is "$(banger plugin show hostile --json | json 'data["hooks"]["reconciled"]["failures"] > 1')" True # twice, and in later rounds
 }
 
 @test "isolate: a cleanup that crashes keeps the VM until it works" {

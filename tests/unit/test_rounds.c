@@ -5,6 +5,8 @@
 #include "lifecycle/key_lock.h"
 #include "lifecycle/rounds.h"
 
+#include <sys/wait.h>
+
 /* As if the save of its end had failed, or nobody could tell at the daemon's start whether it lives. */
 static void call_it_running(struct world *world, const char *name)
 {
@@ -126,7 +128,8 @@ static void one_that_could_not_be_cleaned_up_is_later(void **state)
     assert_int_equal(kill(vmm_pid(world, "web"), SIGKILL), 0);
     await_event_of(world, "vm.ended", "web");
     pool_drain(world->pool);
-    assert_state(world, "web", "error", "the probe fails in cleanup");
+    assert_state(world, "web", "error",
+                 "signal KILL; capability 'probe': cleanup: the probe fails");
     play_round(world);
     assert_int_equal(atomic_load(&probe.calls[HOOK_CLEANUP]), 2);
     atomic_store(&probe.fails, HOOK_COUNT);
@@ -134,6 +137,68 @@ static void one_that_could_not_be_cleaned_up_is_later(void **state)
     assert_int_equal(atomic_load(&probe.calls[HOOK_CLEANUP]), 2);
     play_round(world);
     assert_int_equal(atomic_load(&probe.calls[HOOK_CLEANUP]), 3);
+    assert_state(world, "web", "error", "the VMM was ended by signal KILL"); /* and no more */
+    struct vm_record vm = vm_of(world, "web");
+    assert_null(strstr(vm.last_error, "probe"));
+    assert_int_equal(json_object_size(vm.runtime), 0);
+    vm_record_free(&vm);
+    vm_delete(world, "web");
+    assert_nothing_left(world);
+}
+
+/* Asked for by somebody, who was told that it failed. */
+static void what_a_stop_could_not_give_back_is_later(void **state)
+{
+    struct world *world = *state;
+    banger_error err = BANGER_ERROR_INIT;
+    vm_create(world, "web", "run");
+    vm_start(world, "web");
+    atomic_store(&probe.fails, HOOK_CLEANUP);
+    assert_int_equal(lifecycle_stop(&world->engine, &caller_nobody, "web", -1, NULL, &err), -1);
+    assert_state(world, "web", "error", "the probe fails in cleanup");
+    atomic_store(&probe.fails, HOOK_COUNT);
+    while (state_of(world, "web") == VM_ERROR) { /* the end of its VMM may be looked at still */
+        play_round(world);
+    }
+    assert_state(world, "web", "stopped", NULL);
+    vm_delete(world, "web");
+    assert_nothing_left(world);
+}
+
+/* Its own error stays, when what was left of it is given back. */
+static void what_a_start_could_not_give_back_is_later(void **state)
+{
+    struct world *world = *state;
+    vm_create(world, "web", "fail");
+    atomic_store(&probe.fails, HOOK_PREPARE);
+    atomic_store(&probe.keeps, true);
+    assert_int_equal(lifecycle_start(&world->engine, &caller_nobody, "web", NULL, NULL), -1);
+    assert_state(world, "web", "error", "did not release its thing");
+    atomic_store(&probe.keeps, false);
+    play_round(world);
+    assert_nothing_held(world);
+    assert_state(world, "web", "error", "the probe fails in prepare");
+    atomic_store(&probe.fails, HOOK_COUNT);
+    vm_delete(world, "web");
+}
+
+/* The daemon comes back, and cannot clean up behind what ended meanwhile: how is not known, and nothing is made up. */
+static void what_a_new_daemon_could_not_give_back_is_later(void **state)
+{
+    struct world *world = *state;
+    vm_create(world, "web", "run");
+    vm_start(world, "web");
+    pid_t pid = vmm_pid(world, "web");
+    world_stop(world);
+    siginfo_t info;
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    atomic_store(&probe.fails, HOOK_CLEANUP);
+    world_start(world);
+    assert_int_equal(lifecycle_reconcile(&world->engine, NULL), 0);
+    assert_state(world, "web", "error", "the probe fails in cleanup");
+    atomic_store(&probe.fails, HOOK_COUNT);
+    play_round(world);
     assert_state(world, "web", "stopped", NULL);
     vm_delete(world, "web");
     assert_nothing_left(world);
@@ -238,6 +303,9 @@ int main(void)
         TEST(one_at_work_is_left_for_the_next_round),
         TEST(one_that_a_hook_failed_for_is_told_of_later),
         TEST(one_that_could_not_be_cleaned_up_is_later),
+        TEST(what_a_stop_could_not_give_back_is_later),
+        TEST(what_a_start_could_not_give_back_is_later),
+        TEST(what_a_new_daemon_could_not_give_back_is_later),
         TEST(one_that_is_abandoned_is_deleted),
         TEST(one_that_cannot_be_deleted_is_tried_less_and_less_often),
         TEST(one_that_somebody_has_deleted_is_forgotten),
