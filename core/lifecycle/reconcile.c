@@ -17,7 +17,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "image/staging.h"
-#include "lifecycle/console.h"
 #include "lifecycle/end_reason.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/live.h"
@@ -138,22 +137,11 @@ static int body_take_up(struct operation *op, banger_error *err)
     return 0;
 }
 
-static bool has_rows(struct engine *engine, const char *vm_id)
-{
-    struct resource_list rows = {0};
-    if (journal_list(engine->store, vm_id, NULL, &rows, NULL) < 0) {
-        return true;
-    }
-    bool any = rows.count > 0;
-    resource_list_free(&rows);
-    return any;
-}
-
 static void reconcile_vm(struct engine *engine, const struct vm_record *vm)
 {
     if (json_get_bool(vm->spec, "ephemeral", false)) {
         lifecycle_abandon(engine, vm->id);
-    } else if (vm->state == VM_RUNNING || has_rows(engine, vm->id)) {
+    } else if (vm->state == VM_RUNNING || journal_holds(engine->store, vm->id)) {
         const struct request request = {.kind = "vm.reconcile", .vm = vm->id, .body = body_take_up};
         (void)request_attempt(engine, &request);
     }
@@ -197,61 +185,6 @@ int lifecycle_reconcile(struct engine *engine, banger_error *err)
     vm_list_free(&list);
     failpoint_kill("reconcile", "vms-done");
     return release_unowned(engine, err);
-}
-
-/* -- VMs that ended, or that nobody knows --------------------------------------------------------------- */
-
-/* What a first attempt, or a daemon before us, has not given back. */
-static bool is_left_over(const struct operation *op)
-{
-    return !live_is_running(op->engine, op->vm.id) &&
-           (live_is_known(op->engine, op->vm.id) || has_rows(op->engine, op->vm.id));
-}
-
-/* No: an operation that held the lock has dealt with it, or started the VM anew. */
-static bool is_ended_unseen(const struct operation *op)
-{
-    return live_is_known(op->engine, op->vm.id) && !live_is_running(op->engine, op->vm.id);
-}
-
-/* -1: it is not known, or no longer. */
-static int wait_status(struct operation *op)
-{
-    struct process_id process;
-    AUTO_CLOSE int pidfd = -1;
-    int status = -1;
-    if (live_process(op->engine, op->vm.id, &process, &pidfd, NULL) == 0) {
-        (void)process_wait(pidfd, deadline_in(0), &status, NULL);
-    }
-    return status;
-}
-
-/* A VMM that ended by itself: the guest powered off, or it crashed, or somebody killed it. */
-static int body_ended(struct operation *op, banger_error *err)
-{
-    if (!end_reason_recall(op)) {
-        op->end_reason = vmm_end_text(wait_status(op));
-    }
-    if (stages_run(op, &stale_stages, err) < 0) {
-        stages_fail_end(op, err);
-        return -1;
-    }
-    return 0;
-}
-
-bool lifecycle_vm_ended(struct engine *engine, const char *vm_id)
-{
-    const struct request request = {
-        .kind = "vm.ended", .vm = vm_id, .is_due = is_ended_unseen, .body = body_ended};
-    (void)request_attempt(engine, &request); /* what it cannot give back is lifecycle_give_back's */
-    return true;
-}
-
-bool lifecycle_give_back(struct engine *engine, const char *vm_id)
-{
-    const struct request request = {
-        .kind = "vm.ended", .vm = vm_id, .is_due = is_left_over, .body = body_ended};
-    return request_attempt(engine, &request);
 }
 
 static bool is_lost(const struct operation *op)

@@ -139,10 +139,11 @@ void stages_fail(struct operation *op, banger_error *err)
 {
     op->uncancellable = true;
     operation_tell_failure(op, err->message);
+    AUTO_FREE char *why = xstrdup(err->message);
     banger_error second = BANGER_ERROR_INIT;
     if (run_one(op, STAGE_CLEANUP_RUNTIME, &second) < 0) {
         error_join(err, &second);
-        leave_for_later(op, err->message);
+        leave_for_later(op, why);
     }
     if (err->hint[0] == '\0' && err->code != BANGER_ECANCELLED) {
         say_where_to_look(op, err);

@@ -170,6 +170,14 @@ int journal_count(struct store *store, const char *vm_id, const char *owner, int
     return 0;
 }
 
+bool journal_holds(struct store *store, const char *vm_id)
+{
+    AUTO_SQL struct sql sql =
+        sql_open(store, SQL_READ, "SELECT 1 FROM resources WHERE vm_id = ?1 LIMIT 1");
+    sql_bind_text(&sql, vm_id);
+    return sql_step(&sql, NULL) != 0;
+}
+
 int journal_list_all(struct store *store, struct resource_list *list, banger_error *err)
 {
     AUTO_SQL struct sql sql =

@@ -48,6 +48,8 @@ int journal_list(struct store *store, const char *vm_id, const char *owner,
 /* How many those of one owner are. */
 int journal_count(struct store *store, const char *vm_id, const char *owner, int64_t *count,
                   banger_error *err);
+/* Whether there is a row of the VM's; also when that cannot be told. */
+bool journal_holds(struct store *store, const char *vm_id);
 /* Every row, newest first: what a restart has to look at. */
 int journal_list_all(struct store *store, struct resource_list *list, banger_error *err);
 void resource_list_free(struct resource_list *list);

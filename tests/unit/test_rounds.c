@@ -178,6 +178,9 @@ static void what_a_start_could_not_give_back_is_later(void **state)
     play_round(world);
     assert_nothing_held(world);
     assert_state(world, "web", "error", "the probe fails in prepare");
+    struct vm_record vm = vm_of(world, "web");
+    assert_null(strstr(vm.last_error, "release")); /* that is over */
+    vm_record_free(&vm);
     atomic_store(&probe.fails, HOOK_COUNT);
     vm_delete(world, "web");
 }
