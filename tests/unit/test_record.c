@@ -11,11 +11,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <semaphore.h>
 #include <string.h>
 #include <unistd.h>
 
 static json_t *entries; /* as the service got them */
 static int gate[2];     /* a late hook reads a byte from it */
+static sem_t returned;  /* it has */
 
 static int act(const struct banger_host *host, struct banger_call *call)
 {
@@ -34,6 +36,7 @@ static int act(const struct banger_host *host, struct banger_call *call)
     }
     if (strcmp(mode, "late") == 0 && read(gate[0], &byte, 1) == 1) {
         (void)host->get_string(call, "vm.name", "");
+        (void)sem_post(&returned);
     }
     if (strcmp(mode, "refused") == 0) { /* and survived */
         (void)host->contribute(call, "vcpu", "1");
@@ -84,6 +87,7 @@ static int setup(void **state)
 {
     (void)state;
     entries = json_array();
+    (void)sem_init(&returned, 0, 0);
     return pipe(gate);
 }
 
@@ -174,6 +178,7 @@ static void test_nothing_is_recorded_of_a_late_hook_or_unasked(void **state)
     registry_free(registry);
     assert_int_equal(run("late", true, &registry), -1);
     assert_int_equal(write(gate[1], "x", 1), 1); /* now it returns, and frees what it noted */
+    assert_int_equal(sem_wait(&returned), 0);    /* before the gate goes */
     registry_free(registry);
     assert_int_equal(json_array_size(entries), 0);
 }
