@@ -163,8 +163,8 @@ static int serve(struct daemon *daemon, struct options *options, int signals, ba
     int result = loop_run(daemon->loop, err);
     rounds_stop(daemon->rounds);
     loop_watch_remove(watch);
-    rpc_server_free(
-        daemon->server); /* waits for the workers, `start` among them; they still ask for it */
+    /* Waits for the workers, `start` among them; until then they ask for it. */
+    rpc_server_free(daemon->server);
     daemon->server = NULL;
     if (start.failure.code != 0) {
         *err = start.failure;

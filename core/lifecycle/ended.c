@@ -41,11 +41,7 @@ static int body_ended(struct operation *op, banger_error *err)
     if (!end_reason_recall(op)) {
         op->end_reason = vmm_end_text(wait_status(op));
     }
-    if (stages_run(op, &stale_stages, err) < 0) {
-        stages_fail_end(op, err);
-        return -1;
-    }
-    return 0;
+    return stages_end(op, &stale_stages, err);
 }
 
 bool lifecycle_vm_ended(struct engine *engine, const char *vm_id)

@@ -55,11 +55,9 @@ static int body_unwell(struct operation *op, banger_error *err)
     if (ask(op, &why) == 0) {
         return 0;
     }
-    op->uncancellable = true;
     op->end_reason =
         why.hint[0] != '\0' ? str_format("%s; %s", why.message, why.hint) : xstrdup(why.message);
-    if (stages_run(op, &kill_stages, err) < 0) {
-        stages_fail_end(op, err);
+    if (stages_end(op, &kill_stages, err) < 0) {
         return -1;
     }
     error_join(err, &why);

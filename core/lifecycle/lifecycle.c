@@ -38,21 +38,10 @@ int lifecycle_start(struct engine *engine, const struct caller *caller, const ch
     return request_run_and_show(engine, caller, &request, result, err);
 }
 
-/* Runs the list that ends a VM. Nobody can cancel that: a half-stopped VM is of no use. */
-static int end_vm(struct operation *op, const struct stage_list *list, banger_error *err)
-{
-    op->uncancellable = true;
-    if (stages_run(op, list, err) < 0) {
-        stages_fail_end(op, err);
-        return -1;
-    }
-    return 0;
-}
-
 static int body_stop(struct operation *op, banger_error *err)
 {
     bool running = live_is_running(op->engine, op->vm.id);
-    return end_vm(op, running ? &stop_stages : &stale_stages, err);
+    return stages_end(op, running ? &stop_stages : &stale_stages, err);
 }
 
 int lifecycle_stop(struct engine *engine, const struct caller *caller, const char *vm,
@@ -66,7 +55,7 @@ int lifecycle_stop(struct engine *engine, const struct caller *caller, const cha
 static int body_kill(struct operation *op, banger_error *err)
 {
     bool running = live_is_running(op->engine, op->vm.id);
-    return end_vm(op, running ? &kill_stages : &stale_stages, err);
+    return stages_end(op, running ? &kill_stages : &stale_stages, err);
 }
 
 int lifecycle_kill(struct engine *engine, const struct caller *caller, const char *vm,
@@ -96,7 +85,7 @@ int lifecycle_restart(struct engine *engine, const struct caller *caller, const 
 
 static int body_delete(struct operation *op, banger_error *err)
 {
-    return end_vm(op, &delete_stages, err);
+    return stages_end(op, &delete_stages, err);
 }
 
 int lifecycle_delete(struct engine *engine, const struct caller *caller, const char *vm,

@@ -106,11 +106,7 @@ static int clean_up(struct operation *op, banger_error *err)
     if (!end_reason_recall(op) && op->vm.state != VM_RUNNING) {
         op->end_reason = xstrdup("the daemon ended in the middle of an operation");
     }
-    if (stages_run(op, &stale_stages, err) < 0) {
-        stages_fail_end(op, err);
-        return -1;
-    }
-    return 0;
+    return stages_end(op, &stale_stages, err);
 }
 
 static int body_take_up(struct operation *op, banger_error *err)

@@ -151,7 +151,7 @@ void stages_fail(struct operation *op, banger_error *err)
     record_failure(op, err);
 }
 
-void stages_fail_end(struct operation *op, const banger_error *err)
+static void fail_end(struct operation *op, const banger_error *err)
 {
     if (live_is_running(op->engine, op->vm.id)) {
         return;
@@ -160,4 +160,18 @@ void stages_fail_end(struct operation *op, const banger_error *err)
         leave_for_later(op, op->end_reason);
     }
     record_failure(op, err);
+}
+
+int stages_end(struct operation *op, const struct stage_list *list, banger_error *err)
+{
+    banger_error failure = BANGER_ERROR_INIT;
+    op->uncancellable = true;
+    if (stages_run(op, list, &failure) == 0) {
+        return 0;
+    }
+    fail_end(op, &failure);
+    if (err != NULL) {
+        *err = failure;
+    }
+    return -1;
 }

@@ -55,9 +55,9 @@ int stages_run(struct operation *op, const struct stage_list *list, banger_error
 /* After a failure: the same cleanup as a stop's, whoever left meanwhile; joins its errors to `err`,
  * records last_error and the state `error`, and names the VM's log. */
 void stages_fail(struct operation *op, banger_error *err);
-/* After a failure to stop, kill or delete: a VM whose VMM still runs is left as it was and can be
- * asked again; one that runs no more gets the state `error`. */
-void stages_fail_end(struct operation *op, const banger_error *err);
+/* Those that end a run, which nobody can cancel: a half-stopped VM is of no use. After a failure a VM whose VMM still runs is left as it was and
+ * can be asked again; one that runs no more gets the state `error`. */
+int stages_end(struct operation *op, const struct stage_list *list, banger_error *err);
 
 /* The stage functions, by theme. */
 int stage_preflight(struct operation *op, banger_error *err); /* stage_host.c */
